@@ -1,0 +1,113 @@
+"""What can go wrong, and what becomes of the message when it does.
+
+The tree; each class carries its disposition, so that no code ever decides by guessing::
+
+    CloudTrailProcessingError
+    ├── TransientError         RETRY    throttling, 5xx, time-outs, resets, truncated downloads
+    │   └── LeaseLost          RETRY    the message is no longer ours: work on it was stopped
+    ├── ConfigurationError     RETRY    credentials, 403, KMS denied, wrong region, unknown queue
+    │   └── SettingsError      RETRY    a setting that cannot work; raised before anything is received
+    ├── LogGone                RETRY    the object does not exist (S3 may lag behind its notification)
+    ├── CorruptLog             REJECT   not gzip, CRC, trailing bytes, not JSON, no Records
+    │   └── LogTooLarge        REJECT   over the limit on inflated size or on ratio
+    ├── RejectedRecords        REJECT   good records were delivered, bad ones have no quarantine
+    ├── NotificationError      REJECT   a message of unknown shape
+    ├── ProcessorError         RETRY    user code raised; its exception is the cause
+    ├── RetryLater             RETRY    user code asks to see the log again later
+    ├── Refuse                 REJECT   user code refuses the log for good
+    └── Stopped                RELEASE  the worker is stopping; another one takes over
+
+``RETRY`` gives the message back with a visibility timeout that grows with its receive count, ``REJECT``
+leaves it to the dead-letter policy, ``RELEASE`` gives it back at once. None of them deletes.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Disposition(StrEnum):
+    """What becomes of a message one of whose logs failed."""
+
+    RETRY = "retry"
+    """Give it back; it is visible again after a delay that grows with its receive count."""
+    REJECT = "reject"
+    """It will never work: leave it to the queue's redrive policy. Never deleted without a copy."""
+    RELEASE = "release"
+    """Give it back at once, visible to any other worker."""
+    SKIP = "skip"
+    """Accept the loss of this log deliberately; only an ``ExceptionHandler`` may say so."""
+
+
+class CloudTrailProcessingError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    disposition: ClassVar[Disposition] = Disposition.RETRY
+
+
+class TransientError(CloudTrailProcessingError):
+    """It will probably work when tried again: throttling, 5xx, time-outs, resets, DNS."""
+
+
+class LeaseLost(TransientError):
+    """The message's visibility timeout could not be extended: another worker may have it now."""
+
+
+class ConfigurationError(CloudTrailProcessingError):
+    """It will not work until an operator changes something: credentials, permissions, region, names."""
+
+
+class SettingsError(ConfigurationError):
+    """A setting, option or argument that cannot work; raised before anything is received."""
+
+
+class LogGone(CloudTrailProcessingError):
+    """The log that a notification names does not exist in its bucket (yet, or any more)."""
+
+
+class CorruptLog(CloudTrailProcessingError):
+    """The object cannot be read as a CloudTrail log; trying again would not change that."""
+
+    disposition = Disposition.REJECT
+
+
+class LogTooLarge(CorruptLog):
+    """The log would inflate beyond the limit on its size or on its ratio."""
+
+
+class RejectedRecords(CloudTrailProcessingError):
+    """Some elements of ``Records`` were unusable and nothing was configured to keep them."""
+
+    disposition = Disposition.REJECT
+
+
+class NotificationError(CloudTrailProcessingError):
+    """The message body has no shape that this package knows; the message is kept."""
+
+    disposition = Disposition.REJECT
+
+
+class ProcessorError(CloudTrailProcessingError):
+    """A processor, filter or hook raised; ``__cause__`` is what it raised."""
+
+
+class RetryLater(CloudTrailProcessingError):
+    """Raise it in ``process`` to have the whole log delivered again after ``after`` seconds.
+
+    Without ``after`` the usual delay applies, which grows with the receive count.
+    """
+
+    def __init__(self, reason: str = "the processor asked to retry later", *, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Refuse(CloudTrailProcessingError):
+    """Raise it in ``process`` to set the log aside for good: it goes the way of a dead letter."""
+
+    disposition = Disposition.REJECT
+
+
+class Stopped(CloudTrailProcessingError):
+    """Work was given up between two batches because the worker stops."""
+
+    disposition = Disposition.RELEASE

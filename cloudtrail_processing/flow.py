@@ -1,0 +1,220 @@
+"""The values that travel between the stages, in order of appearance. All are frozen.
+
+``QueueMessage`` → ``Notification`` | ``Ignored`` → ``LogObject`` → ``FetchedLog`` → records → events
+→ ``EventBatch`` → ``Outcome`` → ``Verdict``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import overload
+
+from cloudtrail_processing.errors import CloudTrailProcessingError
+from cloudtrail_processing.events import CloudTrailEvent
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMessage:
+    """One message as received from the queue.
+
+    ``receive_count`` is 1 on first delivery. ``group`` is the FIFO message group, None on a standard queue.
+    ``attributes`` are the system attributes and the text of user attributes, as strings.
+    ``repr`` never shows the body or the receipt.
+    """
+
+    message_id: str
+    body: str = field(repr=False)
+    receipt: str = field(repr=False)
+    receive_count: int = 1
+    sent_at: datetime | None = None
+    group: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class LogKind(StrEnum):
+    """What an object is, read from its key."""
+
+    EVENTS = "CloudTrail"
+    INSIGHT = "CloudTrail-Insight"
+    NETWORK_ACTIVITY = "CloudTrail-NetworkActivity"
+    AGGREGATED = "CloudTrail-Aggregated"
+    DIGEST = "CloudTrail-Digest"
+    FOLDER = "folder"
+    OTHER = "other"
+
+    @property
+    def is_log(self) -> bool:
+        """True when objects of this kind hold event records."""
+        return self in (LogKind.EVENTS, LogKind.INSIGHT, LogKind.NETWORK_ACTIVITY, LogKind.AGGREGATED)
+
+
+@dataclass(frozen=True, slots=True)
+class LogObject:
+    """One object that a notification, a listing or a path names.
+
+    ``account``, ``region``, ``organization`` and ``slot_time`` (UTC, the end of the five-minute delivery slot) are read
+    from the key; None where the key does not tell. ``size`` is in compressed bytes. A file on disk has the
+    bucket ``""`` and its path as key.
+    """
+
+    bucket: str
+    key: str
+    kind: LogKind = LogKind.OTHER
+    account: str | None = None
+    region: str | None = None
+    organization: str | None = None
+    slot_time: datetime | None = None
+    version_id: str | None = None
+    etag: str | None = None
+    size: int | None = None
+    sequencer: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """Where the log lies, for people: ``s3://bucket/key``, or the path of a file."""
+        return f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
+
+    @property
+    def id(self) -> str:
+        """Stable identity of the log's content: the uri, with the version or else the etag where known."""
+        version = self.version_id or self.etag
+        return f"{self.uri}?{version}" if version else self.uri
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A message, or an object in it, that is known and harmless: nothing to process. As an outcome it allows deletion."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What a message body announces: the logs to read and the harmless rest.
+
+    ``logs`` and ``ignored`` together name everything in the message; either may be empty, never both.
+    ``inline`` holds whole records that came inside the message itself, exact bytes, instead of a pointer to S3.
+    """
+
+    logs: tuple[LogObject, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    inline: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedLog:
+    """The stored bytes of a log, as they lie in the bucket, with what the store said of them."""
+
+    body: bytes = field(repr=False)
+    etag: str | None = None
+    version_id: str | None = None
+    last_modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """An element of ``Records`` that is no event: its exact bytes, where it stood, and why it was rejected."""
+
+    log: LogObject
+    index: int
+    raw: bytes = field(repr=False)
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch(Sequence[CloudTrailEvent]):
+    """Events of one log, in the order of the file, as a processor receives them.
+
+    ``first_index`` is the place of the first event among the log's records; filtered and rejected records leave
+    gaps. ``next_index`` is where reading goes on after this batch.
+    """
+
+    log: LogObject
+    events: tuple[CloudTrailEvent, ...] = field(repr=False)
+    first_index: int
+    next_index: int
+
+    @property
+    def id(self) -> str:
+        """Stable identity: the same log, cut the same way, gives the same id again. Use it as idempotency key."""
+        return f"{self.log.id}#{self.first_index}-{self.next_index}"
+
+    @overload
+    def __getitem__(self, index: int) -> CloudTrailEvent: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[CloudTrailEvent]: ...
+    def __getitem__(self, index: int | slice) -> CloudTrailEvent | Sequence[CloudTrailEvent]:
+        return self.events[index]
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __iter__(self) -> Iterator[CloudTrailEvent]:
+        return iter(self.events)
+
+
+# ── Outcome: what became of one log ──
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """Every record of the log was delivered to every processor, filtered out, or safely quarantined."""
+
+    log: LogObject
+    records: int
+    delivered: int
+    filtered: int
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The log was deliberately not read: a filter, a checkpoint or an exception handler said so."""
+
+    log: LogObject
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Not all of the log reached the processors. ``log`` is None when the message itself could not be read."""
+
+    log: LogObject | None
+    error: CloudTrailProcessingError
+
+
+Outcome = Processed | Skipped | Ignored | Failed
+
+
+# ── Verdict: what becomes of the message ──
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Everything in the message is settled; the only verdict that removes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Visible again after ``after`` seconds."""
+
+    after: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Visible again at once."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """It will never succeed: it belongs in a dead-letter queue, and stays in the queue until it is there."""
+
+    reason: str
+
+
+Verdict = Delete | Retry | Release | Reject
