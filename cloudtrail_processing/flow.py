@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import overload
 
-from cloudtrail_processing.errors import CloudTrailProcessingError
+from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition
 from cloudtrail_processing.events import CloudTrailEvent
 
 
@@ -84,7 +84,7 @@ class LogObject:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A message, or an object in it, that is known and harmless: nothing to process. As an outcome it allows deletion."""
+    """A message, or an object in it, that is known and harmless. As an outcome it allows deletion."""
 
     why: str
 
@@ -178,10 +178,19 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Not all of the log reached the processors. ``log`` is None when the message itself could not be read."""
+    """Not all of the log reached the processors. ``log`` is None when the message itself could not be read.
+
+    ``chosen`` is the disposition that an ``ExceptionHandler`` asked for; without it the error's own applies.
+    """
 
     log: LogObject | None
     error: CloudTrailProcessingError
+    chosen: Disposition | None = None
+
+    @property
+    def disposition(self) -> Disposition:
+        """What should become of the message because of this failure."""
+        return self.chosen or self.error.disposition
 
 
 Outcome = Processed | Skipped | Ignored | Failed
@@ -192,7 +201,12 @@ Outcome = Processed | Skipped | Ignored | Failed
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Everything in the message is settled; the only verdict that removes it."""
+    """Everything in the message is settled; the only verdict that removes it.
+
+    ``filtered`` is True when nothing in it had to be read.
+    """
+
+    filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,96 @@
+"""What users write: processors, and a handler of failures."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition
+from cloudtrail_processing.events import CloudTrailEvent
+from cloudtrail_processing.flow import EventBatch, LogObject, QueueMessage
+
+
+class EventProcessor:
+    """Receives the events of every log, batch by batch. Subclass it and write ``process``.
+
+    One instance serves all data-plane threads of a process: ``process`` may run for several logs at once,
+    so guard what you share. The methods may be plain or ``async``; async ones run on the worker's event
+    loop, where a blocking call would delay the leases of all messages.
+
+    ``filter`` stands in front of this processor alone: an ``EventFilter``, such as ``Where(…)``, or any
+    callable from an event to a bool. ``Options`` may name a pydantic model; options from the command
+    line or a settings file are validated by it and reach ``__init__`` as keyword arguments.
+
+    Answers to the Java library's ``EventsProcessor``.
+    """
+
+    filter: "Callable[[CloudTrailEvent], bool] | Any | None" = None
+    Options: ClassVar[type[BaseModel] | None] = None
+
+    @property
+    def name(self) -> str:
+        """How logs and errors call this processor."""
+        return type(self).__qualname__
+
+    def start(self) -> Awaitable[None] | None:
+        """Called once in each process before the first batch. What it raises ends the worker before it receives."""
+        return None
+
+    def process(self, batch: EventBatch) -> Awaitable[None] | None:
+        """Take one batch: 1 to ``batch_size`` events of one log, in the order of the file.
+
+        Returning means delivered: the message may be deleted. Raising anything keeps the message, and the whole log is
+        delivered again later; other processors and other logs are not affected. ``RetryLater(after=…)`` and
+        ``Refuse(why)`` say outright what should happen. May be called again with the same batch,
+        with the same ``batch.id``: after a crash, a lost lease, or a failure further on in the log.
+        """
+        raise NotImplementedError(f"{self.name} must define process(batch)")
+
+    def stop(self) -> Awaitable[None] | None:
+        """Called once after the last batch, also when the worker ends by an error. Not called after a crash."""
+        return None
+
+
+class Stage(StrEnum):
+    """Where a failure happened."""
+
+    POLL = "poll"
+    PARSE = "parse"
+    FILTER = "filter"
+    FETCH = "fetch"
+    READ = "read"
+    PROCESS = "process"
+    SETTLE = "settle"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failure with its context, as an ``ExceptionHandler`` is told of it.
+
+    ``error.__cause__`` is what user code or a client library raised. ``processor`` is set in stage ``process``.
+    """
+
+    stage: Stage
+    error: CloudTrailProcessingError
+    message: QueueMessage | None = None
+    log: LogObject | None = None
+    processor: str | None = None
+
+
+class ExceptionHandler:
+    """Is told every failure, and may choose what becomes of the message. This one changes nothing.
+
+    Answers to the Java library's ``ExceptionHandler``, which could only watch.
+    """
+
+    def handle(self, failure: Failure) -> Disposition | None:
+        """Look at one failure; return a disposition to override the error's own, or None.
+
+        ``Disposition.SKIP`` accepts the loss of this log: it counts as settled and the message may be deleted. The
+        answer matters in the stages from ``parse`` to ``process``. May be called from several threads at once, and
+        again for the same log on every delivery. If it raises, the error's own disposition applies.
+        """
+        del failure
+        return None

@@ -1,0 +1,169 @@
+"""Steps and who is told of them: the Java library's eight progress states, with counts that are right."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+
+from cloudtrail_processing.errors import ProcessorError
+from cloudtrail_processing.flow import LogObject, QueueMessage
+from cloudtrail_processing.usercode import guarded
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class ProgressState(StrEnum):
+    """The steps that are reported, under the names of the Java library's ``ProgressState``."""
+
+    POLL_QUEUE = "pollQueue"
+    PARSE_MESSAGE = "parseMessage"
+    PROCESS_SOURCE = "processSource"
+    PROCESS_LOG = "processLog"
+    DOWNLOAD_LOG = "downloadLog"
+    DELETE_MESSAGE = "deleteMessage"
+    DELETE_FILTERED_MESSAGE = "deleteFilteredMessage"
+    UNCAUGHT_EXCEPTION = "uncaughtException"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressStatus:
+    """One step at its start or at its end. At the start ``succeeded`` is None and the counts are 0.
+
+    ``messages`` counts received messages (``pollQueue``); ``size`` is in stored bytes (``downloadLog``); the counts of
+    records belong to ``processLog``. ``skipped`` says why a log was not read at all.
+    """
+
+    state: ProgressState
+    message: QueueMessage | None = None
+    log: LogObject | None = None
+    succeeded: bool | None = None
+    error: BaseException | None = None
+    messages: int = 0
+    size: int = 0
+    records: int = 0
+    delivered: int = 0
+    filtered: int = 0
+    rejected: int = 0
+    skipped: str | None = None
+
+
+class ProgressReporter:
+    """Is told when each step starts and ends. This one does nothing; subclass it and override what you need.
+
+    Called from several threads at once and from the event loop: be quick and do not block. What it raises is
+    logged and changes nothing. Answers to the Java library's ``ProgressReporter``.
+    """
+
+    def report_start(self, status: ProgressStatus) -> object:
+        """A step starts; whatever is returned is handed to ``report_end`` of the same step."""
+        del status
+        return None
+
+    def report_end(self, status: ProgressStatus, token: object) -> None:
+        """The step ended; ``status.succeeded`` tells how, ``token`` is what ``report_start`` returned."""
+
+
+class LoggingReporter(ProgressReporter):
+    """Writes one line for every finished log, failures as warnings, everything else at DEBUG. The default."""
+
+    def report_start(self, status: ProgressStatus) -> object:
+        """Remember when the step started."""
+        return time.monotonic()
+
+    def report_end(self, status: ProgressStatus, token: object) -> None:
+        """Write the line; its level says how much it matters."""
+        seconds = time.monotonic() - token if isinstance(token, float) else 0.0
+        logger.log(_level(status), "%s %s in %.3f s%s", status.state, _subject(status), seconds, _result(status))
+
+
+class Reporters(ProgressReporter):
+    """Tells several reporters, each with its own token."""
+
+    def __init__(self, *reporters: ProgressReporter) -> None:
+        self._reporters = reporters
+
+    def report_start(self, status: ProgressStatus) -> object:
+        """Tell all; the token is the tuple of theirs."""
+        return tuple(reporter.report_start(status) for reporter in self._reporters)
+
+    def report_end(self, status: ProgressStatus, token: object) -> None:
+        """Tell all, each with its own token."""
+        tokens = token if isinstance(token, tuple) else (None,) * len(self._reporters)
+        for reporter, own in zip(self._reporters, tokens, strict=True):
+            reporter.report_end(status, own)
+
+
+class Step:
+    """A step in progress; ``result`` records what will be reported at its end."""
+
+    def __init__(self, status: ProgressStatus) -> None:
+        self.status = status
+
+    def result(self, **facts: object) -> None:
+        """Set fields of the status that is reported at the end."""
+        self.status = replace(self.status, **facts)  # type: ignore[arg-type]
+
+
+class Progress:
+    """Reports steps to a reporter, and shields the work from what the reporter raises."""
+
+    def __init__(self, reporter: ProgressReporter) -> None:
+        self._reporter = reporter
+
+    @contextmanager
+    def step(
+        self, state: ProgressState, *, message: QueueMessage | None = None, log: LogObject | None = None
+    ) -> Iterator[Step]:
+        """Report the start now and the end when the block ends; an exception is reported as failure and goes on."""
+        step = Step(ProgressStatus(state, message=message, log=log))
+        token = self._tell(self._reporter.report_start, step.status)
+        try:
+            yield step
+        except BaseException as error:
+            step.result(succeeded=False, error=error)
+            raise
+        else:
+            step.result(succeeded=step.status.succeeded is not False)
+        finally:
+            self._tell(self._reporter.report_end, step.status, token)
+
+    @staticmethod
+    def _tell(report: Callable[..., T], *arguments: object) -> T | None:
+        try:
+            with guarded("the progress reporter"):
+                return report(*arguments)
+        except ProcessorError:
+            logger.exception("a progress reporter failed; the work goes on")
+            return None
+
+
+def _level(status: ProgressStatus) -> int:
+    if not status.succeeded:
+        return logging.WARNING
+    return logging.INFO if status.state is ProgressState.PROCESS_LOG else logging.DEBUG
+
+
+def _subject(status: ProgressStatus) -> str:
+    if status.log:
+        return status.log.uri
+    return f"message {status.message.message_id}" if status.message else "queue"
+
+
+def _result(status: ProgressStatus) -> str:
+    if not status.succeeded:
+        return f": failed: {type(status.error).__name__}: {status.error}" if status.error else ": failed"
+    if status.skipped:
+        return f": skipped: {status.skipped}"
+    match status.state:
+        case ProgressState.PROCESS_LOG:
+            return f": {status.records} records, {status.delivered} delivered, {status.filtered} filtered"
+        case ProgressState.POLL_QUEUE:
+            return f": {status.messages} messages"
+        case ProgressState.DOWNLOAD_LOG:
+            return f": {status.size} bytes"
+        case _:
+            return ""

@@ -1,0 +1,50 @@
+"""How long to wait, and when to stop trying: in place by tenacity, across deliveries by the receive count."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tenacity
+
+from cloudtrail_processing.errors import LeaseLost, TransientError
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Delays that double from ``first`` seconds up to ``cap`` seconds, with jitter so that a crowd spreads out."""
+
+    first: float
+    cap: float
+
+    def delay(self, attempt: int, *, chance: Callable[[], float] = random.random) -> float:
+        """Seconds to wait after the ``attempt``-th try (1 is the first): between half and all of the full delay.
+
+        ``chance`` gives a number from 0 to 1; tests pass their own.
+        """
+        full = min(self.cap, self.first * 2.0 ** min(max(attempt, 1) - 1, 32))
+        return full * (0.5 + chance() / 2)
+
+
+GIVE_BACK = Backoff(first=30, cap=900)
+"""How long a failed message stays invisible, by its receive count."""
+
+POLL = Backoff(first=0.5, cap=30)
+"""How long a poller rests after failed calls in a row."""
+
+
+def in_place(
+    *, attempts: int = 4, seconds: float = 30, before_sleep: Callable[[], None] | None = None
+) -> tenacity.Retrying:
+    """A tenacity policy for transient errors: full jitter, bounded in count and in time; then the error is raised.
+
+    ``before_sleep`` runs before each wait and may raise to give up early, as when the worker stops.
+    """
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, TransientError) and not isinstance(error, LeaseLost)
+        ),
+        stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_after_delay(seconds),
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+        before_sleep=(lambda _state: before_sleep()) if before_sleep else None,
+        reraise=True,
+    )
