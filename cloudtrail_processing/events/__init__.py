@@ -1,9 +1,90 @@
-"""What CloudTrail says happened: the models of its events and digest files."""
+"""What CloudTrail says happened: typed, forgiving models of its events and digest files.
 
-from pydantic import BaseModel
+Read from the inside out: ``names`` and ``values`` (how fields and single values are spelled), ``identity`` and
+``parts`` (typed parts), ``parsing`` and ``forgiving`` (from bytes to a model, whatever stands in them), ``record``
+(raw bytes, metadata, copies), ``event``, and the other kinds in ``insight`` and ``kinds``.
+"""
 
-__all__ = ["CloudTrailEvent"]
+from cloudtrail_processing.events.actor import actor_of
+from cloudtrail_processing.events.digest import DigestFile, DigestLogFile
+from cloudtrail_processing.events.event import CloudTrailEvent
+from cloudtrail_processing.events.identity import (
+    InScopeOf,
+    InvokedByDelegate,
+    OnBehalfOf,
+    SessionAttributes,
+    SessionContext,
+    SessionIssuer,
+    UserIdentity,
+    WebIdFederationData,
+)
+from cloudtrail_processing.events.insight import (
+    AttributeValue,
+    Average,
+    Insight,
+    InsightAttributions,
+    InsightContext,
+    InsightDetails,
+    InsightEvent,
+    InsightStatistics,
+)
+from cloudtrail_processing.events.kinds import (
+    ActivityData,
+    ActivityEvent,
+    ActivityIdentity,
+    ActivityMetadata,
+    AggregatedEvent,
+    Dimension,
+    NetworkActivityEvent,
+    Statistic,
+    Summary,
+    TimeWindow,
+)
+from cloudtrail_processing.events.metadata import EventMetadata, Origin, SourceLog
+from cloudtrail_processing.events.parts import Addendum, EdgeDeviceDetails, EventContext, Resource, TlsDetails
+from cloudtrail_processing.events.values import HIDDEN, EventVersion, is_omitted, parse_time
 
-
-class CloudTrailEvent(BaseModel):
-    """One CloudTrail record."""
+__all__ = [
+    "HIDDEN",
+    "ActivityData",
+    "ActivityEvent",
+    "ActivityIdentity",
+    "ActivityMetadata",
+    "Addendum",
+    "AggregatedEvent",
+    "AttributeValue",
+    "Average",
+    "CloudTrailEvent",
+    "DigestFile",
+    "DigestLogFile",
+    "Dimension",
+    "EdgeDeviceDetails",
+    "EventContext",
+    "EventMetadata",
+    "EventVersion",
+    "InScopeOf",
+    "Insight",
+    "InsightAttributions",
+    "InsightContext",
+    "InsightDetails",
+    "InsightEvent",
+    "InsightStatistics",
+    "InvokedByDelegate",
+    "NetworkActivityEvent",
+    "OnBehalfOf",
+    "Origin",
+    "Resource",
+    "SessionAttributes",
+    "SessionContext",
+    "SessionIssuer",
+    "SourceLog",
+    "Statistic",
+    "Summary",
+    "TimeWindow",
+    "TlsDetails",
+    "UserIdentity",
+    "WebIdFederationData",
+    "actor_of",
+    "is_omitted",
+    "parse_time",
+]
