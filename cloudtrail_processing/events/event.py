@@ -142,7 +142,7 @@ class CloudTrailEvent(Record):
         if self.error_code:
             return True
         answer = self.response_elements if self.event_source == "signin.amazonaws.com" else None
-        return isinstance(answer, dict) and answer.get(self.event_name) == "Failure"
+        return isinstance(answer, dict) and answer.get(str(self.event_name)) == "Failure"
 
     @property
     def is_read_only(self) -> bool | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pydantic_core
@@ -21,11 +22,10 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 
 def _parse(raw: bytes) -> Any:
-    try:
+    # Strict: it refuses lone surrogates and more than 200 levels. The standard library takes both.
+    with suppress(ValueError):
         return pydantic_core.from_json(raw)
-    except ValueError:
-        # Strict: it refuses lone surrogates and more than 200 levels. The standard library takes both.
-        return _parse_leniently(raw)
+    return _parse_leniently(raw)
 
 
 def _parse_leniently(raw: bytes) -> Any:

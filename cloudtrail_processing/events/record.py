@@ -42,7 +42,7 @@ class Record(BaseModel):
         always. A value of an unexpected type never costs the event, see ``anomalies``. Raises ValueError when ``data``
         is no JSON object; the error never shows the data.
         """
-        return cls._build(to_bytes(data))
+        return cls._build(data if type(data) is bytes else to_bytes(data))
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -79,23 +79,20 @@ class Record(BaseModel):
 
     @classmethod
     def _build(cls, raw: bytes) -> Self:
-        event = cls._validate(raw)
-        kind = cls._kind_of(event)
-        return event if kind is cls else kind.from_json(raw)
-
-    @classmethod
-    def _validate(cls, raw: bytes) -> Self:
+        # The hot path of the whole package: every call and every attribute set here costs each event.
         event: Self | None
         odd: tuple[str, ...] = ()
         try:
             event = cls.__pydantic_validator__.validate_json(raw)
         except ValidationError:
-            event = None  # forgiven outside of the handler, so that no error drags refused values along
-        if event is None:
+            event = None
+        if event is None:  # forgiven outside of the handler, so that no error drags refused values along
             event, odd = forgive(cls, raw)
         _set(event, "_raw", raw)
-        _set(event, "_odd", odd)
-        return event
+        if odd:
+            _set(event, "_odd", odd)
+        kind = cls._kind_of(event)
+        return event if kind is cls else kind.from_json(raw)
 
     @classmethod
     def _kind_of(cls, event: Self) -> type[Self]:
