@@ -1,0 +1,212 @@
+"""A log as it lies in the bucket → its JSON text → its raw records → events.
+
+    body ──inflate──▶ data ──split──▶ Records ──build──▶ CloudTrailEvent | RejectedRecord
+
+Nothing is parsed before ``build``: ``split`` only finds where the records lie. Whatever the bytes are, the only errors
+are ``CorruptLog`` and its ``LogTooLarge``; the caller knows which log it was and says so.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Self
+
+import msgspec
+from isal import igzip_lib
+
+from cloudtrail_processing import spans
+from cloudtrail_processing.errors import CorruptLog, LogTooLarge
+from cloudtrail_processing.events import CloudTrailEvent
+from cloudtrail_processing.events.metadata import Origin
+from cloudtrail_processing.flow import LogObject, RejectedRecord
+
+_MAGIC = b"\x1f\x8b"
+_RATIO_FREE = 2**20
+_DamagedStream: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub says an instance
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a log may inflate: ``inflated`` bytes in all, and ``ratio`` times its stored size.
+
+    The ratio only counts beyond 1 MiB; real logs inflate some 10 to 60 times.
+    """
+
+    inflated: int = 256 * 2**20
+    ratio: int = 500
+
+    def for_body(self, size: int) -> int:
+        """The most bytes that a body of ``size`` stored bytes may inflate to."""
+        return min(self.inflated, max(_RATIO_FREE, self.ratio * size))
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def inflate(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The JSON text of a stored log: gzip is inflated, anything else is passed on as it is.
+
+    The first two bytes decide, not the name. Of gzip exactly one member is taken, its checksum and length are
+    verified, and never more than one byte beyond the limit is inflated. Raises ``LogTooLarge`` beyond ``limits`` and
+    ``CorruptLog`` when the body is empty, damaged, cut short, or followed by anything.
+    """
+    if not body:
+        raise CorruptLog("empty: a log has at least one byte")
+    if len(body) > limits.inflated:
+        raise LogTooLarge(f"{len(body)} bytes stored, over the limit of {limits.inflated} bytes")
+    return _gunzip(body, limit=limits.for_body(len(body))) if _MAGIC.startswith(body[:2]) else body
+
+
+def _gunzip(body: bytes, *, limit: int) -> bytes:
+    stream = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP)
+    try:
+        data = stream.decompress(body, min(int.from_bytes(body[-4:], "little"), limit) + 1)
+        if not stream.eof:  # the last four bytes are no honest length: many bytes follow, or few are left
+            data += stream.decompress(b"", limit + 1 - len(data))
+    except _DamagedStream as error:
+        raise CorruptLog(f"not intact gzip: {error}") from error
+    if len(data) > limit:
+        raise LogTooLarge(f"inflates from {len(body)} to over {limit} bytes, the limit on size or on ratio")
+    if not stream.eof:
+        raise CorruptLog(f"cut short: the compressed stream has no end after {len(body)} bytes")
+    if stream.unused_data:
+        count = len(stream.unused_data)
+        raise CorruptLog(f"{count} bytes after the end of the compressed stream: a sign of tampering or a broken copy")
+    return bytes(data)
+
+
+class Records:
+    """The raw records of one log, in the order of the file; none of them has been parsed.
+
+    Holds on to the inflated data while it lives; the ``bytes`` it hands out and ``start_of`` do not.
+    """
+
+    __slots__ = ("_raws", "_start_of")
+
+    def __init__(self, raws: Sequence[bytes | msgspec.Raw], start_of: Callable[[int], int | None]) -> None:
+        self._raws = raws
+        self._start_of = start_of
+
+    @classmethod
+    def of(cls, raws: Sequence[bytes]) -> Self:
+        """Records that are no slices of a log, such as those inside a message."""
+        return cls(raws, _nowhere)
+
+    def __len__(self) -> int:
+        return len(self._raws)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(bytes, self._raws)
+
+    def raw(self, index: int) -> bytes:
+        """The exact bytes of a record, without the white space around it; ``IndexError`` when there is none."""
+        return bytes(self._raws[index])
+
+    @property
+    def start_of(self) -> Callable[[int], int | None]:
+        """``start_of(i)``: where record ``i`` begins in the inflated data: ``data[start:start + len(raw)] == raw``.
+
+        None for a record that is no slice of the data. Computed when first asked; keep the function, not the records.
+        """
+        return self._start_of
+
+
+def _nowhere(_index: int) -> None:
+    return None
+
+
+def split(data: bytes) -> Records:
+    """The records of a log: the array ``Records`` of an object, wherever it stands in it, or a bare array.
+
+    Damage inside one record leaves the others whole; an empty array is fine. Raises ``CorruptLog`` when the text is no
+    JSON or cut short, when anything follows it, and when there is no array ``Records``, or more than one.
+    """
+    records = _split_native(data)
+    return _split_other(data) if records is None else records
+
+
+def build(records: Records, *, log: LogObject, indexes: Iterable[int]) -> Iterator[CloudTrailEvent | RejectedRecord]:
+    """The events at ``indexes`` of ``records``, in that order, one at a time.
+
+    A record that is no JSON object comes as a ``RejectedRecord``, with its bytes and the reason; it never costs its
+    neighbours (Java: ``AbstractEventSerializer`` gave up the rest of the file). Raises nothing else than
+    ``IndexError``.
+    """
+    origin = Origin(log=log, start_of=records.start_of)
+    for index in indexes:
+        yield _event(records.raw(index), index=index, origin=origin, log=log)
+
+
+def _event(raw: bytes, *, index: int, origin: Origin, log: LogObject) -> CloudTrailEvent | RejectedRecord:
+    try:
+        return CloudTrailEvent.from_record(raw, index=index, origin=origin)
+    except ValueError as error:
+        # The texts of its subclasses may quote the record, which belongs in no log line.
+        reason = str(error) if type(error) is ValueError else type(error).__name__
+    except RecursionError:
+        reason = "not usable JSON: it is nested too deeply"
+    return RejectedRecord(log=log, index=index, raw=raw, error=reason)
+
+
+class _Log(msgspec.Struct):
+    records: list[msgspec.Raw] = msgspec.field(name="Records")
+
+
+_DECODER = msgspec.json.Decoder(_Log | list[msgspec.Raw])
+
+
+def _split_native(data: bytes) -> Records | None:
+    """The quick way for texts laid out as CloudTrail writes them; None for damaged ones and all others."""
+    try:
+        log = _DECODER.decode(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    raws, head, tail = (log.records, b'{"Records":[', b"]}") if isinstance(log, _Log) else (log, b"[", b"]")
+    compact = _Compact(len(head), array("Q", map(len, raws)))
+    # When the records with one comma between them fill the whole text between head and tail, then there is neither
+    # white space nor a second array: the sum proves where each one lies.
+    if data.startswith(head) and data[compact.end :].rstrip(spans.SPACE) == tail:
+        return Records(raws, compact.start_of)
+    return None
+
+
+class _Compact:
+    """The places of records that follow each other with one comma between them."""
+
+    def __init__(self, first: int, lengths: "array[int]") -> None:
+        self._first = first
+        self._lengths = lengths
+
+    @property
+    def end(self) -> int:
+        return self._first + sum(self._lengths) + max(0, len(self._lengths) - 1)
+
+    @cached_property
+    def _starts(self) -> "array[int]":
+        return array("Q", accumulate((length + 1 for length in self._lengths[:-1]), initial=self._first))
+
+    def start_of(self, index: int) -> int:
+        return self._starts[index]
+
+
+def _split_other(data: bytes) -> Records:
+    """The thorough way: any layout, and whatever is damaged inside a record."""
+    start, _ = spans.document(data, spans.first(data), len(data))
+    place = start if data[start : start + 1] == b"[" else _records_array(data, start)
+    found = list(spans.elements(data, place))
+    starts = array("Q", (start for start, _ in found))
+    return Records([data[start:end] for start, end in found], starts.__getitem__)
+
+
+def _records_array(data: bytes, start: int) -> int:
+    """The place of the one array ``Records`` of the object at ``start``."""
+    places = [place for name, (place, _) in spans.members(data, start) if name == "Records"]
+    if not places:
+        raise CorruptLog(f'no "Records" in it; its members are: {spans.names(data, start)}')
+    if len(places) > 1:
+        raise CorruptLog(f'"Records" stands in it {len(places)} times: a sign of tampering')
+    if data[places[0] : places[0] + 1] != b"[":
+        raise CorruptLog('its "Records" is not an array')
+    return places[0]
