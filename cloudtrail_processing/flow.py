@@ -29,7 +29,7 @@ class QueueMessage:
     receive_count: int = 1
     sent_at: datetime | None = None
     group: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    attributes: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 class LogKind(StrEnum):
@@ -93,13 +93,18 @@ class Ignored:
 class Notification:
     """What a message body announces: the logs to read and the harmless rest.
 
-    ``logs`` and ``ignored`` together name everything in the message; either may be empty, never both.
+    ``logs``, ``ignored`` and ``inline`` together name everything in the message; at least one is not empty.
     ``inline`` holds whole records that came inside the message itself, exact bytes, instead of a pointer to S3.
     """
 
     logs: tuple[LogObject, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     inline: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def named(self) -> int:
+        """How many outcomes settle the message: one for each log and ignored thing, one for all inline records."""
+        return len(self.logs) + len(self.ignored) + bool(self.inline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +185,26 @@ class Skipped:
 class Failed:
     """Not all of the log reached the processors. ``log`` is None when the message itself could not be read.
 
-    ``chosen`` is the disposition that an ``ExceptionHandler`` asked for; without it the error's own applies.
+    ``chosen`` is the disposition that an ``ExceptionHandler`` asked for; without it the error's own applies. ``also``
+    holds the failures of further processors on the same log.
     """
 
     log: LogObject | None
     error: CloudTrailProcessingError
     chosen: Disposition | None = None
-
-    @property
-    def disposition(self) -> Disposition:
-        """What should become of the message because of this failure."""
-        return self.chosen or self.error.disposition
+    also: "tuple[Failed, ...]" = ()
 
 
 Outcome = Processed | Skipped | Ignored | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of everything a message names: ``named`` outcomes, or else something was forgotten."""
+
+    message: QueueMessage
+    named: int
+    outcomes: tuple[Outcome, ...]
 
 
 # ── Verdict: what becomes of the message ──
@@ -226,8 +237,12 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """It will never succeed: it belongs in a dead-letter queue, and stays in the queue until it is there."""
+    """It will never succeed: it belongs in a dead-letter queue, and stays in the queue until it is there.
 
+    ``after`` is in seconds: until then it is invisible.
+    """
+
+    after: float
     reason: str
 
 

@@ -16,8 +16,7 @@ class EventProcessor:
     """Receives the events of every log, batch by batch. Subclass it and write ``process``.
 
     One instance serves all data-plane threads of a process: ``process`` may run for several logs at once,
-    so guard what you share. The methods may be plain or ``async``; async ones run on the worker's event
-    loop, where a blocking call would delay the leases of all messages.
+    so guard what you share. The methods may be plain or ``async``; async ones all run on one event loop of their own.
 
     ``filter`` stands in front of this processor alone: an ``EventFilter``, such as ``Where(…)``, or any
     callable from an event to a bool. ``Options`` may name a pydantic model; options from the command
@@ -41,10 +40,11 @@ class EventProcessor:
     def process(self, batch: EventBatch) -> Awaitable[None] | None:
         """Take one batch: 1 to ``batch_size`` events of one log, in the order of the file.
 
-        Returning means delivered: the message may be deleted. Raising anything keeps the message, and the whole log is
-        delivered again later; other processors and other logs are not affected. ``RetryLater(after=…)`` and
-        ``Refuse(why)`` say outright what should happen. May be called again with the same batch,
-        with the same ``batch.id``: after a crash, a lost lease, or a failure further on in the log.
+        Returning means that the events are safely taken: the message may be deleted, so do not keep them in memory for
+        later. Raising anything keeps the message, and all its logs are delivered again later, to every processor;
+        meanwhile other processors and other logs go on. ``RetryLater(after=…)`` and ``Refuse(why)`` say outright
+        what should happen. May be called again with the same batch, under the same ``batch.id``: after a crash, a lost
+        lease, or a failure anywhere else in the message.
         """
         raise NotImplementedError(f"{self.name} must define process(batch)")
 
@@ -88,9 +88,10 @@ class ExceptionHandler:
     def handle(self, failure: Failure) -> Disposition | None:
         """Look at one failure; return a disposition to override the error's own, or None.
 
-        ``Disposition.SKIP`` accepts the loss of this log: it counts as settled and the message may be deleted. The
-        answer matters in the stages from ``parse`` to ``process``. May be called from several threads at once, and
-        again for the same log on every delivery. If it raises, the error's own disposition applies.
+        ``Disposition.SKIP`` accepts the loss of this log: it counts as settled and the message may be deleted.
+        ``RELEASE`` is treated as ``RETRY``. The answer matters in the stages from ``parse`` to ``process``, and not for
+        ``Stopped`` and ``LeaseLost``, which only interrupt. Called from several threads and from the event loop, so be
+        quick; again for the same log on every delivery. If it raises, the error's own disposition applies.
         """
         del failure
         return None

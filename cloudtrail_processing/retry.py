@@ -31,20 +31,23 @@ GIVE_BACK = Backoff(first=30, cap=900)
 POLL = Backoff(first=0.5, cap=30)
 """How long a poller rests after failed calls in a row."""
 
+SETTLE = Backoff(first=0.2, cap=10)
+"""How long an entry waits whose delete or visibility change did not take effect, by its attempts."""
 
-def in_place(
-    *, attempts: int = 4, seconds: float = 30, before_sleep: Callable[[], None] | None = None
-) -> tenacity.Retrying:
+
+def in_place(*, attempts: int, seconds: float, before_attempt: Callable[[], None]) -> tenacity.Retrying:
     """A tenacity policy for transient errors: full jitter, bounded in count and in time; then the error is raised.
 
-    ``before_sleep`` runs before each wait and may raise to give up early, as when the worker stops.
+    ``before_attempt`` runs before each try and after each wait, and may raise to give up, as when the worker stops.
     """
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, TransientError) and not isinstance(error, LeaseLost)
-        ),
+        retry=tenacity.retry_if_exception(_is_worth_another_try),
         stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_after_delay(seconds),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-        before_sleep=(lambda _state: before_sleep()) if before_sleep else None,
+        before=lambda _state: before_attempt(),
         reraise=True,
     )
+
+
+def _is_worth_another_try(error: BaseException) -> bool:
+    return isinstance(error, TransientError) and not isinstance(error, LeaseLost)

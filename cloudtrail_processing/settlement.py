@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from cloudtrail_processing.errors import Disposition, RetryLater
+from cloudtrail_processing.errors import Disposition, LeaseLost, RetryLater, Stopped
 from cloudtrail_processing.flow import (
     Delete,
     Failed,
+    Handled,
     Ignored,
-    Outcome,
     Processed,
     Reject,
     Release,
@@ -17,27 +17,38 @@ from cloudtrail_processing.flow import (
 )
 
 
-def settle(outcomes: Sequence[Outcome], *, delay: float) -> Verdict:
+def settle(handled: Handled, *, delay: float) -> Verdict:
     """Decide what becomes of a message from what became of everything it names.
 
     ``delay`` is how many seconds a message that failed stays invisible, unless a processor asked for another time.
-    No outcome at all is no evidence: the message is kept. Among several failures the most hopeful one decides,
-    because a message that is rejected is not tried again: release, then retry, then reject.
+    Fewer outcomes than named things is no evidence: the message is kept. Among several failures the most hopeful one
+    decides, because a rejected message is not tried again: release, then retry, then reject.
     """
+    outcomes = handled.outcomes
     if outcomes and all(isinstance(outcome, Processed | Skipped | Ignored) for outcome in outcomes):
-        return Delete(filtered=not any(isinstance(outcome, Processed) for outcome in outcomes))
-    failures = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-    if not failures:
-        return Retry(after=delay, reason="nothing is known of what the message names")
-    if released := _with(failures, Disposition.RELEASE):
-        return Release(reason=_reason(released))
-    if retried := [failed for failed in failures if failed.disposition is not Disposition.REJECT]:
-        return Retry(after=max(_wait(failed, delay) for failed in retried), reason=_reason(retried))
-    return Reject(reason=_reason(failures))
+        if len(outcomes) == handled.named:
+            return Delete(filtered=not any(isinstance(outcome, Processed) for outcome in outcomes))
+        return Retry(
+            after=delay, reason=f"only {len(outcomes)} of {handled.named} things the message names are settled"
+        )
+    failures = [failure for outcome in outcomes if isinstance(outcome, Failed) for failure in (outcome, *outcome.also)]
+    if stopped := [failed for failed in failures if isinstance(failed.error, Stopped)]:
+        return Release(reason=_reason(stopped))
+    if hopeful := [failed for failed in failures if disposition(failed) is not Disposition.REJECT]:
+        return Retry(after=max(_wait(failed, delay) for failed in hopeful), reason=_reason(hopeful))
+    if failures:
+        return Reject(after=delay, reason=_reason(failures))
+    return Retry(after=delay, reason="nothing was settled")
 
 
-def _with(failures: Sequence[Failed], disposition: Disposition) -> list[Failed]:
-    return [failed for failed in failures if failed.disposition is disposition]
+def disposition(failed: Failed) -> Disposition:
+    """What should become of the message because of one failure.
+
+    An exception handler's choice counts, but it cannot let go of work that was merely interrupted.
+    """
+    if failed.chosen is None or isinstance(failed.error, Stopped | LeaseLost):
+        return failed.error.disposition
+    return failed.chosen
 
 
 def _wait(failed: Failed, delay: float) -> float:

@@ -1,0 +1,139 @@
+"""Real parts plugged in: ``run`` a worker until it is told to stop, or ``build`` one."""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from cloudtrail_processing.aws.queue import SqsQueue
+from cloudtrail_processing.aws.store import S3Store
+from cloudtrail_processing.errors import ProcessorError, SettingsError
+from cloudtrail_processing.parts import Parts, Processors, aws_options, make_pipeline, processors_of
+from cloudtrail_processing.ports import LogStore, Queue
+from cloudtrail_processing.progress import LoggingReporter
+from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.usercode import UserCode
+from cloudtrail_processing.worker import Pace, Worker
+
+logger = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """The time of day, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after ``seconds``."""
+        await asyncio.sleep(seconds)
+
+
+def run(
+    processors: Processors | None = None,
+    *,
+    settings: Settings | None = None,
+    parts: Parts | None = None,
+    **values: Any,
+) -> None:
+    """Run a worker until SIGTERM or Ctrl-C: then it finishes what is in hand; a second signal ends it at once.
+
+    ``values`` are settings, as ``queue_url=…``. Without ``processors``, those named by the settings are made. Raises
+    ``SettingsError`` or ``ConfigurationError`` before anything is received, and ``ProcessorError`` when a processor did
+    not return within the grace time: its thread may then keep the interpreter from ending.
+    """
+    asyncio.run(_serve(processors, settings or Settings.load(**values), parts))
+
+
+@asynccontextmanager
+async def build(
+    processors: Processors | None = None, *, settings: Settings, parts: Parts | None = None
+) -> AsyncIterator[Worker]:
+    """A worker with its real parts, which are closed at the end.
+
+    ``async with build(MyProcessor(), settings=Settings.load()) as worker: await worker.drain()``
+    """
+    parts = parts or Parts()
+    chosen = processors_of(processors, settings)
+    user_code = UserCode()
+    async with AsyncExitStack() as closing:
+        store = parts.store or _store(settings, parts, closing)
+        yield Worker(
+            queue=parts.queue or _queue(settings, parts, closing),
+            pipeline=make_pipeline(chosen, settings=settings, parts=parts, user_code=user_code, store=store),
+            processors=chosen,
+            user_code=user_code,
+            clock=parts.clock or SystemClock(),
+            pace=_pace(settings),
+            reporter=parts.reporter or LoggingReporter(),
+            pool=parts.pool,
+        )
+
+
+async def _serve(processors: Processors | None, settings: Settings, parts: Parts | None) -> None:
+    async with build(processors, settings=settings, parts=parts) as worker:
+        with _signals(worker):
+            await worker.run()
+        if worker.stuck:
+            raise ProcessorError("a processor did not return within the grace time; its messages were given back")
+
+
+@contextmanager
+def _signals(worker: Worker) -> Iterator[None]:
+    """While inside: the first SIGTERM or SIGINT stops the worker, the second ends the process at once.
+
+    Nothing is lost by the second: what was in hand comes back when its visibility timeout is over. Only the main
+    thread can take signals; elsewhere whoever started the worker must stop it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def take(number: int, _frame: object) -> None:
+        if worker.stopping:
+            os._exit(128 + number)
+        logger.warning("stopping: no more messages are received; a second signal ends at once")
+        loop.call_soon_threadsafe(worker.stop)
+
+    before = {number: signal.signal(number, take) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        threads=settings.threads,
+        pollers=settings.pollers,
+        wait_time=settings.wait_time,
+        visibility_timeout=settings.visibility_timeout,
+        grace_time=settings.grace_time,
+    )
+
+
+def _queue(settings: Settings, parts: Parts, closing: AsyncExitStack) -> Queue:
+    if settings.queue_url is None:
+        raise SettingsError("no queue: set queue_url, or CLOUDTRAIL_PROCESSING_QUEUE_URL")
+    queue = SqsQueue(settings.queue_url, aws_options(settings, parts))
+    closing.push_async_callback(queue.close)
+    return queue
+
+
+def _store(settings: Settings, parts: Parts, closing: AsyncExitStack) -> LogStore:
+    store = S3Store(aws_options(settings, parts))
+    closing.callback(store.close)
+    return store

@@ -1,0 +1,133 @@
+"""Leases on messages: kept from receive to final settle, extended in batches at a third of the visibility time."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cloudtrail_processing.errors import CloudTrailProcessingError, LeaseLost, Stopped
+from cloudtrail_processing.flow import QueueMessage
+from cloudtrail_processing.ports import Clock, Queue
+
+logger = logging.getLogger(__name__)
+
+BATCH = 10
+"""Entries in one SQS batch call."""
+LONGEST = 43_200
+"""Seconds that SQS keeps one message in flight at most, counted from its receive."""
+
+
+@dataclass(eq=False, slots=True)
+class Lease:
+    """Our right to work on one received message, until it is settled, lost or given up.
+
+    ``check`` may be called from any thread. Times are the clock's monotonic seconds.
+    """
+
+    message: QueueMessage
+    received: float
+    expires: float
+    due: float
+    lost: str | None = None
+    stopped: bool = False
+    settling: bool = False
+
+    def check(self) -> None:
+        """Return when work may go on; raise ``LeaseLost`` or ``Stopped`` when it must end before the next batch."""
+        if self.lost:
+            raise LeaseLost(f"message {self.message.message_id} is no longer ours: {self.lost}; it will come again")
+        if self.stopped:
+            raise Stopped(f"message {self.message.message_id} was given back, because the worker stops")
+
+
+class Leases:
+    """All leases of a worker, and the one task that keeps them alive."""
+
+    def __init__(
+        self, queue: Queue, *, visibility: int, clock: Clock, chance: Callable[[], float] = random.random
+    ) -> None:
+        """``visibility`` is in seconds; ``chance`` gives a number from 0 to 1 for the jitter."""
+        self._queue = queue
+        self._visibility = visibility
+        self._clock = clock
+        self._chance = chance
+        self._open: set[Lease] = set()
+        self._calling = asyncio.Lock()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def take(self, messages: Sequence[QueueMessage], *, asked: float) -> list[Lease]:
+        """Open a lease for each message; ``asked`` is when the receive call was sent.
+
+        SQS starts the visibility time somewhere between question and answer. The first extension is planned from the
+        question, which is safe; the loss is declared from the answer, or a long poll would eat up short leases.
+        """
+        now = self._clock.monotonic()
+        due = asked + self._interval()
+        leases = [Lease(message, received=now, expires=now + self._visibility, due=due) for message in messages]
+        self._open.update(leases)
+        return leases
+
+    async def drop(self, lease: Lease) -> None:
+        """Stop extending a lease, and return only when no running extension can still reach its message."""
+        self._open.discard(lease)
+        async with self._calling:
+            return
+
+    def stop_work(self) -> None:
+        """Make ``check`` raise ``Stopped`` on every lease that is open now."""
+        for lease in self._open:
+            lease.stopped = True
+
+    def working(self) -> list[Lease]:
+        """The leases whose messages have no verdict yet."""
+        return [lease for lease in self._open if not lease.settling]
+
+    async def keep(self) -> None:
+        """Extend what is due, for ever. Cancel it to end it."""
+        while True:
+            await self._clock.sleep(self._visibility / 20)
+            await self.extend_due()
+
+    async def extend_due(self) -> None:
+        """Extend every lease that is due now, ten in a call; declare those lost that ran out or are gone."""
+        async with self._calling:
+            now = self._clock.monotonic()
+            for lease in self._open:
+                if now >= lease.expires and not lease.lost:
+                    _lose(lease, "its visibility timeout ran out before it could be extended")
+            due = sorted((lease for lease in self._open if lease.due <= now and not lease.lost), key=lambda it: it.due)
+            for start in range(0, len(due), BATCH):
+                await self._extend(due[start : start + BATCH])
+
+    async def _extend(self, leases: Sequence[Lease]) -> None:
+        asked = self._clock.monotonic()
+        changes = [(lease, self._seconds_left(lease, asked)) for lease in leases]
+        changes = [(lease, seconds) for lease, seconds in changes if seconds > 0]
+        try:
+            failures = await self._queue.change_visibility([(lease.message, seconds) for lease, seconds in changes])
+        except CloudTrailProcessingError as error:
+            logger.warning("cannot extend %d message(s), will try again: %s", len(changes), error)
+            return
+        failed = {failure.message.receipt: failure for failure in failures}
+        for lease, seconds in changes:
+            failure = failed.get(lease.message.receipt)
+            if failure is None:
+                lease.expires, lease.due = asked + seconds, asked + self._interval()
+            elif failure.gone:
+                _lose(lease, failure.reason)
+
+    def _interval(self) -> float:
+        return self._visibility / 3 * (0.8 + 0.2 * self._chance())
+
+    def _seconds_left(self, lease: Lease, now: float) -> int:
+        return min(self._visibility, int(LONGEST - (now - lease.received)) - 1)
+
+
+def _lose(lease: Lease, reason: str) -> None:
+    if lease.settling:
+        return  # its delete may already have taken effect, and then no receipt is left to extend
+    lease.lost = reason
+    logger.warning("message %s is no longer ours: %s; it will be delivered again", lease.message.message_id, reason)

@@ -1,0 +1,114 @@
+"""The parts of a pipeline, real ones by settings or a user's own in their place."""
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from cloudtrail_processing.aws.session import AwsOptions
+from cloudtrail_processing.delivery import Delivery, Lane
+from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.eventfilter import EventFilter, event_filter
+from cloudtrail_processing.filters import Where
+from cloudtrail_processing.logfile import Limits, Records, split
+from cloudtrail_processing.notification import Parser, in_front
+from cloudtrail_processing.pipeline import Pipeline
+from cloudtrail_processing.plugins import check_processor, load_processor
+from cloudtrail_processing.ports import Clock, LogStore, Quarantine, Queue
+from cloudtrail_processing.processor import EventProcessor, ExceptionHandler
+from cloudtrail_processing.progress import LoggingReporter, ProgressReporter
+from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.sourcefilter import SourceCallable, SourceFilter, source_filter
+from cloudtrail_processing.usercode import UserCode
+
+Processors = EventProcessor | Sequence[EventProcessor]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What may be put in place of the parts that are built from settings. Answers to the Java library's ``Builder``.
+
+    ``parser`` goes in front of ours and returns None for what it does not know. ``pool`` runs the work and should have
+    as many threads as the setting ``threads``. ``aws`` gives credentials outright, as for an emulator.
+    """
+
+    queue: Queue | None = None
+    store: LogStore | None = None
+    parser: Parser | None = None
+    pool: Executor | None = None
+    clock: Clock | None = None
+    source_filter: SourceFilter | SourceCallable | None = None
+    exception_handler: ExceptionHandler | None = None
+    reporter: ProgressReporter | None = None
+    quarantine: Quarantine | None = None
+    aws: AwsOptions | None = None
+
+
+def aws_options(settings: Settings, parts: Parts) -> AwsOptions:
+    """How to reach AWS: as the parts say outright, else by the settings."""
+    return parts.aws or AwsOptions(
+        region=settings.region,
+        profile=settings.profile,
+        endpoint_url=settings.endpoint_url,
+        s3_endpoint_url=settings.s3_endpoint_url,
+        request_payer=settings.request_payer,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+    )
+
+
+def processors_of(given: Processors | None, settings: Settings) -> tuple[EventProcessor, ...]:
+    """The processors given, else those that the settings name; checked, and at least one.
+
+    Without any, every message would count as delivered, so that is a ``SettingsError``.
+    """
+    if given is None:
+        chosen = tuple(load_processor(name, settings.options) for name in settings.processor)
+    else:
+        chosen = (given,) if isinstance(given, EventProcessor) or not isinstance(given, Sequence) else tuple(given)
+    if not chosen:
+        raise SettingsError("no processor: pass one, or name one by the setting processor (package.module:Class)")
+    for processor in chosen:
+        check_processor(processor)
+    return chosen
+
+
+def make_pipeline(
+    processors: Sequence[EventProcessor],
+    *,
+    settings: Settings,
+    parts: Parts,
+    user_code: UserCode,
+    store: LogStore,
+    splitter: Callable[[bytes], Records] = split,
+) -> Pipeline:
+    """The pipeline that these settings and parts describe."""
+    wanted = _where(settings)
+    delivery = Delivery(
+        [Lane(processor, _lane_filter(processor, wanted)) for processor in processors],
+        user_code=user_code,
+        batch_size=settings.batch_size,
+        quarantine=parts.quarantine,
+    )
+    return Pipeline(
+        store=store,
+        delivery=delivery,
+        parser=in_front(*([parts.parser] if parts.parser else [])),
+        splitter=splitter,
+        source_filter=source_filter(parts.source_filter),
+        exception_handler=parts.exception_handler,
+        reporter=parts.reporter or LoggingReporter(),
+        limits=Limits(inflated=settings.max_inflated_bytes, ratio=settings.max_ratio),
+    )
+
+
+def _where(settings: Settings) -> EventFilter | None:
+    """What the setting ``where`` asks for: its texts are alternatives."""
+    chosen: list[EventFilter] = [Where.parse(text) for text in settings.where]
+    return functools.reduce(operator.or_, chosen) if chosen else None
+
+
+def _lane_filter(processor: EventProcessor, wanted: EventFilter | None) -> EventFilter | None:
+    own = None if processor.filter is None else event_filter(processor.filter)
+    return own & wanted if own and wanted else own or wanted

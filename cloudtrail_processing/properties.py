@@ -1,0 +1,86 @@
+"""The Java library's ``.properties`` file, read as it is, in the words of our settings."""
+
+import re
+from collections.abc import Iterator
+
+SAME = {
+    "sqsUrl": "queue_url",
+    "sqsRegion": "region",
+    "visibilityTimeout": "visibility_timeout",
+    "threadCount": "threads",
+    "numOfParallelReaders": "pollers",
+    "threadTerminationDelaySeconds": "grace_time",
+    "maxEventsPerEmit": "batch_size",
+}
+"""Keys that have a setting here."""
+
+WITHOUT_EFFECT = {
+    "accessKey": "credentials come through boto3's own chain (environment, profile, role); remove them from the file",
+    "secretKey": "credentials come through boto3's own chain (environment, profile, role); remove them from the file",
+    "s3Region": "the region of each bucket is found by itself",
+    "enableRawEventInfo": "event.raw and event.metadata are always there",
+    "deleteMessageUponFailure": "a message that failed is never deleted; give the queue a dead-letter queue instead",
+}
+"""Keys that are understood and change nothing, and why."""
+
+_SEPARATOR = re.compile(r"(?<!\\)(?:\\\\)*(\s*[=:]\s*|\s+)")
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_PLAIN = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
+
+
+def java_settings(text: str) -> tuple[dict[str, str], list[str]]:
+    """Settings and warnings from the text of a properties file; keys that it leaves out keep our defaults.
+
+    Raises ``ValueError`` for a key that neither library knows, naming it; values never appear in any text, because
+    two of the keys hold secrets. Answers to the Java class ``PropertiesFileConfiguration``.
+    """
+    settings: dict[str, str] = {}
+    warnings: list[str] = []
+    for key, value in pairs(text):
+        if key in SAME:
+            settings[SAME[key]] = value
+        elif key in WITHOUT_EFFECT:
+            warnings.append(f"{key} has no effect: {WITHOUT_EFFECT[key]}")
+        else:
+            known = ", ".join([*SAME, *WITHOUT_EFFECT])
+            raise ValueError(f"unknown key {key!r} in the properties file; known are {known}")
+    if _number(settings.get("pollers")) > (threads := _number(settings.get("threads"))) > 0:
+        settings["pollers"] = str(threads)
+        warnings.append(f"numOfParallelReaders is lowered to threadCount ({threads}): more would only wait")
+    return settings, warnings
+
+
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """The keys and values of a properties file: comments, continued lines and escapes as Java reads them.
+
+    Blanks at the end of a value are dropped, which Java does not do: its numbers failed on them.
+    """
+    for line in _logical_lines(text):
+        found = _SEPARATOR.search(line)
+        key, value = (line[: found.start(1)], line[found.end(1) :]) if found else (line, "")
+        yield _unescaped(key), _unescaped(value).rstrip()
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    waiting = ""
+    for line in text.splitlines():
+        stripped = line.lstrip()
+        if not waiting and (not stripped or stripped[0] in "#!"):
+            continue
+        ends_open = (len(stripped) - len(stripped.rstrip("\\"))) % 2 == 1
+        waiting += stripped[:-1] if ends_open else stripped
+        if not ends_open:
+            yield waiting
+            waiting = ""
+    if waiting:
+        yield waiting
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(
+        lambda found: chr(int(found[1][1:], 16)) if len(found[1]) == 5 else _PLAIN.get(found[1], found[1]), text
+    )

@@ -1,0 +1,122 @@
+"""Every setting in one frozen value: keyword arguments, then the environment, then a file, then the default.
+
+Credentials are no settings: they come through boto3's own chain, and ``profile`` only chooses among them.
+"""
+
+import difflib
+import json
+import logging
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
+
+from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.properties import java_settings
+
+logger = logging.getLogger(__name__)
+
+Texts = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """All settings, cross-checked. ``Settings.load`` reads a file too; times are in seconds, sizes in bytes.
+
+    Every field ``name`` is ``CLOUDTRAIL_PROCESSING_NAME`` in the environment and ``name`` in a TOML file.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CLOUDTRAIL_PROCESSING_", frozen=True, extra="forbid")
+
+    # ── what to run ──
+    processor: Texts = Field((), description="processors to run: package.module:Class, or the name of an entry point")
+    options: dict[str, Any] = Field({}, description="keyword arguments of the processors, validated by their Options")
+    where: Texts = Field((), description="only these events: field=value,field=value; several are alternatives")
+
+    # ── the queue ──
+    queue_url: str | None = Field(None, description="URL of the SQS queue that receives the notifications")
+    visibility_timeout: int = Field(300, ge=10, le=43_200, description="how long a message is ours between extensions")
+    wait_time: int = Field(20, ge=0, le=20, description="how long one receive waits for messages")
+    pollers: int = Field(2, ge=1, le=64, description="how many receive calls run at once")
+
+    # ── the work ──
+    threads: int = Field(16, ge=1, le=512, description="how many messages are worked on at once")
+    batch_size: int = Field(100, ge=1, le=100_000, description="how many events a processor gets at most in one call")
+    grace_time: float = Field(25, ge=0, description="how long running work may go on after a stop was asked for")
+
+    # ── the logs ──
+    max_inflated_bytes: int = Field(256 * 2**20, ge=2**10, description="a log that inflates to more is rejected")
+    max_ratio: int = Field(500, ge=2, description="a log that inflates by more is rejected (once over 1 MiB)")
+
+    # ── AWS ──
+    region: str | None = Field(None, description="region, where neither the queue URL nor boto3's chain tells it")
+    profile: str | None = Field(None, description="profile of boto3's configuration files")
+    endpoint_url: str | None = Field(None, description="other endpoint for all of AWS, as for an emulator")
+    s3_endpoint_url: str | None = Field(None, description="other endpoint for S3 alone")
+    request_payer: bool = Field(False, description="read requester-pays buckets, at our cost")
+    connect_timeout: float = Field(5, gt=0, description="for one connection to AWS")
+    read_timeout: float = Field(30, gt=0, description="for one read from AWS; a long poll has more")
+
+    # ── telling ──
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
+    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+
+    @field_validator("processor", "where", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        """One text, several, or several as a JSON list, which is what fits into an environment variable."""
+        if not isinstance(value, str):
+            return value
+        return tuple(json.loads(value)) if value.lstrip().startswith("[") else (value,)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.pollers > self.threads:
+            raise ValueError(f"pollers ({self.pollers}) must not exceed threads ({self.threads}): they would only wait")
+        if self.queue_url is not None and not self.queue_url.startswith(("https://", "http://")):
+            raise ValueError(
+                "queue_url must be the URL of the queue, as https://sqs.<region>.amazonaws.com/<account>/<name>"
+            )
+        return self
+
+    @classmethod
+    def load(cls, file: str | Path | None = None, **values: Any) -> Self:
+        """Settings from ``values``, else the environment, else ``file`` (TOML, or the Java library's .properties).
+
+        Raises ``SettingsError`` with one line for each mistake.
+        """
+        from_file = _read(Path(file)) if file is not None else {}
+        try:
+            return cls(**{**from_file, **EnvSettingsSource(cls)(), **values})
+        except ValidationError as error:
+            raise SettingsError("; ".join(_mistake(dict(detail), cls) for detail in error.errors())) from None
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        if file.suffix != ".properties":
+            return tomllib.loads(text)
+        values, remarks = java_settings(text)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read the settings file {file}: {error}") from error
+    for remark in remarks:
+        logger.warning("%s: %s", file, remark)
+    return values
+
+
+def _mistake(detail: dict[str, Any], settings: type[BaseSettings]) -> str:
+    """What is wrong with one setting, without its value, which might be a secret in the wrong place."""
+    name = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] != "extra_forbidden":
+        return f"{name}: {detail['msg']}" if name else str(detail["msg"]).removeprefix("Value error, ")
+    near = difflib.get_close_matches(name, settings.model_fields, n=1)
+    return f"unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
