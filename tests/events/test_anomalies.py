@@ -74,7 +74,7 @@ def _odd_as(member: Any, value: Any, here: Path) -> list[Path]:
         return [place for index, item in enumerate(value) for place in odd_places(inner, item, (*here, index))]
     if isinstance(member, type) and issubclass(member, BaseModel):
         return [] if isinstance(value, dict) else [here]
-    allowed = {bool: bool, str: str, int: int, float: (int, float)}.get(member, get_origin(member) or member)
+    allowed: Any = {bool: bool, str: str, int: int, float: (int, float)}.get(member, get_origin(member) or member)
     number_or_bool = isinstance(value, bool) and member is not bool
     return [] if isinstance(value, allowed) and not number_or_bool else [here]
 
