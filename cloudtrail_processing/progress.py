@@ -68,7 +68,10 @@ class ProgressReporter:
 
 
 class LoggingReporter(ProgressReporter):
-    """Writes one line for every finished log, failures as warnings, everything else at DEBUG. The default."""
+    """Writes one line at INFO for every finished log and everything else at DEBUG. The default.
+
+    Failures are logged, once, where they are decided upon; here they would only be said again.
+    """
 
     def report_start(self, status: ProgressStatus) -> object:
         """Remember when the step started."""
@@ -142,9 +145,8 @@ class Progress:
 
 
 def _level(status: ProgressStatus) -> int:
-    if not status.succeeded:
-        return logging.WARNING
-    return logging.INFO if status.state is ProgressState.PROCESS_LOG else logging.DEBUG
+    finished_log = status.succeeded and status.state is ProgressState.PROCESS_LOG
+    return logging.INFO if finished_log else logging.DEBUG
 
 
 def _subject(status: ProgressStatus) -> str:
