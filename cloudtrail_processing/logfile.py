@@ -6,6 +6,7 @@ Nothing is parsed before ``build``: ``split`` only finds where the records lie. 
 are ``CorruptLog`` and its ``LogTooLarge``; the caller knows which log it was and says so.
 """
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -155,21 +156,29 @@ class _Log(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Log | list[msgspec.Raw])
+# A text that holds nothing but the records: what stands before the first and behind the last one.
+_HEAD = re.compile(rb'[ \t\r\n]*+(\{[ \t\r\n]*+"Records"[ \t\r\n]*+:[ \t\r\n]*+)?+\[[ \t\r\n]*+')
+_TAIL = re.compile(rb"[ \t\r\n]*+\][ \t\r\n]*+(\}[ \t\r\n]*+)?+")
+_COMMA = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 
 
 def _split_native(data: bytes) -> Records | None:
-    """The quick way for texts laid out as CloudTrail writes them; None for damaged ones and all others."""
+    """The quick way for intact texts that hold nothing but records, as CloudTrail's do; None for all others."""
+    head = _HEAD.match(data)
+    if head is None:
+        return None
     try:
         log = _DECODER.decode(data)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    raws, head, tail = (log.records, b'{"Records":[', b"]}") if isinstance(log, _Log) else (log, b"[", b"]")
-    compact = _Compact(len(head), array("Q", map(len, raws)))
-    # When the records with one comma between them fill the whole text between head and tail, then there is neither
-    # white space nor a second array: the sum proves where each one lies.
-    if data.startswith(head) and data[compact.end :].rstrip(spans.SPACE) == tail:
+    raws = log.records if isinstance(log, _Log) else log
+    # When the records with one comma between them reach from head to tail, then no white space and no second array is
+    # left: the sum proves where each one lies. Otherwise each one has to be found.
+    compact = _Compact(head.end(), array("Q", map(len, raws)))
+    if _TAIL.fullmatch(data, compact.end):
         return Records(raws, compact.start_of)
-    return None
+    starts = _found(raws, data, head.end())
+    return None if starts is None else Records(raws, starts.__getitem__)
 
 
 class _Compact:
@@ -189,6 +198,19 @@ class _Compact:
 
     def start_of(self, index: int) -> int:
         return self._starts[index]
+
+
+def _found(raws: Sequence[msgspec.Raw], data: bytes, place: int) -> "array[int] | None":
+    """The places of records that follow each other with a comma and any white space between them, up to the tail."""
+    starts = array("Q")
+    for raw in raws:
+        starts.append(place)
+        end = place + len(raw)
+        comma = _COMMA.match(data, end)
+        if data[place:end] != bytes(raw) or not (comma or len(starts) == len(raws)):
+            return None
+        place = comma.end() if comma else end
+    return starts if _TAIL.fullmatch(data, place) else None
 
 
 def _split_other(data: bytes) -> Records:
