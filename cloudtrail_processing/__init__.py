@@ -1,1 +1,156 @@
-"""Act on AWS CloudTrail logs: from the SQS queue to your processor, so that no event is lost."""
+"""Act on AWS CloudTrail logs: from the SQS queue to your processor, so that no event is lost.
+
+The modules in the order of the data::
+
+    SQS ──▶ intake ──▶ notification ──▶ filters ──▶ aws.store ──▶ logfile ──▶ filters ──▶ events ──▶ delivery ──▶ your
+     ▲      leases     message → logs   by key      bytes         records     by header   models     batches      processor
+     │                                                                                                     │
+     └── settling ◀── settlement: verdict ◀────────────── outcomes ◀───────────────────────────────────────┘
+
+``pipeline`` takes one message through all of that, synchronously. ``worker`` does it for many at once, ``sweep`` for
+logs that are already there. ``app`` and ``parts`` plug the real parts in; ``testing`` has the fakes.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from cloudtrail_processing.errors import (
+    CloudTrailProcessingError,
+    ConfigurationError,
+    CorruptLog,
+    Disposition,
+    LeaseLost,
+    LogGone,
+    LogTooLarge,
+    NotificationError,
+    ProcessorError,
+    Refuse,
+    RejectedRecords,
+    RetryLater,
+    SettingsError,
+    Stopped,
+    TransientError,
+)
+from cloudtrail_processing.events import (
+    ActivityEvent,
+    AggregatedEvent,
+    CloudTrailEvent,
+    DigestFile,
+    EventVersion,
+    InsightEvent,
+    NetworkActivityEvent,
+    UserIdentity,
+)
+from cloudtrail_processing.files import Files
+from cloudtrail_processing.filters import EventFilter, SourceFilter, Where
+from cloudtrail_processing.flow import (
+    EventBatch,
+    Failed,
+    FetchedLog,
+    Ignored,
+    LogKind,
+    LogObject,
+    Notification,
+    Outcome,
+    Processed,
+    QueueMessage,
+    RejectedRecord,
+    Skipped,
+)
+from cloudtrail_processing.keys import log_object
+from cloudtrail_processing.ports import Clock, KeySource, LogStore, Quarantine, Queue
+from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
+from cloudtrail_processing.progress import LoggingReporter, ProgressReporter, ProgressState, ProgressStatus, Reporters
+from cloudtrail_processing.reading import read_events
+from cloudtrail_processing.settings import Settings
+
+if TYPE_CHECKING:
+    from cloudtrail_processing.app import build, run
+    from cloudtrail_processing.aws.keys import S3Keys
+    from cloudtrail_processing.parts import Parts
+    from cloudtrail_processing.sweep import Summary, process
+    from cloudtrail_processing.worker import Worker
+
+__all__ = [
+    "ActivityEvent",
+    "AggregatedEvent",
+    "Clock",
+    "CloudTrailEvent",
+    "CloudTrailProcessingError",
+    "ConfigurationError",
+    "CorruptLog",
+    "DigestFile",
+    "Disposition",
+    "EventBatch",
+    "EventFilter",
+    "EventProcessor",
+    "EventVersion",
+    "ExceptionHandler",
+    "Failed",
+    "Failure",
+    "FetchedLog",
+    "Files",
+    "Ignored",
+    "InsightEvent",
+    "KeySource",
+    "LeaseLost",
+    "LogGone",
+    "LogKind",
+    "LogObject",
+    "LogStore",
+    "LogTooLarge",
+    "LoggingReporter",
+    "NetworkActivityEvent",
+    "Notification",
+    "NotificationError",
+    "Outcome",
+    "Parts",
+    "Processed",
+    "ProcessorError",
+    "ProgressReporter",
+    "ProgressState",
+    "ProgressStatus",
+    "Quarantine",
+    "Queue",
+    "QueueMessage",
+    "Refuse",
+    "RejectedRecord",
+    "RejectedRecords",
+    "Reporters",
+    "RetryLater",
+    "S3Keys",
+    "Settings",
+    "SettingsError",
+    "Skipped",
+    "SourceFilter",
+    "Stage",
+    "Stopped",
+    "Summary",
+    "TransientError",
+    "UserIdentity",
+    "Where",
+    "Worker",
+    "build",
+    "log_object",
+    "process",
+    "read_events",
+    "run",
+]
+
+_WITH_AWS = {
+    "Parts": "parts",
+    "S3Keys": "aws.keys",
+    "Summary": "sweep",
+    "Worker": "worker",
+    "build": "app",
+    "process": "sweep",
+    "run": "app",
+}
+"""Names that bring the AWS clients along, which take a while to import: loaded when first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_AWS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_WITH_AWS[name]}"), name)
