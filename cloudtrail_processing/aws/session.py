@@ -1,0 +1,121 @@
+"""How AWS is reached: one frozen value, and the clients made from it.
+
+Credentials come from boto3's own chain (environment, profile, SSO, role, container, instance) unless some are
+given outright; endpoint URLs may come from that chain as well (``AWS_ENDPOINT_URL``, ``endpoint_url`` of a profile).
+"""
+
+import re
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from types_aiobotocore_sqs.client import SQSClient
+
+LONGEST_POLL = 20
+"""Seconds: SQS's own limit on ``WaitTimeSeconds``."""
+_MARGIN = 10
+_PUBLIC_HOST = re.compile(r"(sqs\.[a-z0-9-]+|([a-z0-9-]+\.)?queue)\.amazonaws\.com(\.cn)?")
+_REGION_NAME = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Access keys given outright instead of found by boto3's chain, as an embedded AWS needs them."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsOptions:
+    """How to reach AWS; everything left out is found by boto3's own rules.
+
+    ``s3_endpoint_url`` is for S3 alone and goes before ``endpoint_url``. ``request_payer`` reads requester-pays
+    buckets at our cost. Time-outs are in seconds, for connecting and for each read; the queue's read time-out is never
+    shorter than a long poll. ``credentials`` replace the chain.
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    endpoint_url: str | None = None
+    s3_endpoint_url: str | None = None
+    request_payer: bool = False
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+    credentials: Credentials | None = field(default=None, repr=False)
+
+
+def boto3_session(options: AwsOptions) -> boto3.Session:
+    """A boto3 session for these options. Raises botocore's ``ProfileNotFound``; boto3 is not asked for anything yet."""
+    keys = options.credentials
+    return boto3.Session(
+        region_name=options.region,
+        profile_name=options.profile,
+        aws_access_key_id=keys.access_key if keys else None,
+        aws_secret_access_key=keys.secret_key if keys else None,
+        aws_session_token=keys.token if keys else None,
+    )
+
+
+def s3_client(session: boto3.Session, options: AwsOptions, *, region: str | None = None) -> "S3Client":
+    """A boto3 client for S3 in ``region``, else the session's; ``meta`` tells the endpoint and region it found."""
+    config = Config(
+        connect_timeout=options.connect_timeout,
+        read_timeout=options.read_timeout,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
+    )
+    endpoint = options.s3_endpoint_url or options.endpoint_url
+    return session.client("s3", region_name=region, endpoint_url=endpoint, config=config)
+
+
+def sqs_client(queue_url: str, options: AwsOptions) -> AbstractAsyncContextManager["SQSClient"]:
+    """An aiobotocore client for the queue's region and endpoint, with a read time-out above the longest poll.
+
+    The Java library's 10 s read time-out under its 20 s poll killed every idle poll (W4). One try more is left to
+    botocore, for pooled connections that the service had closed; the rest of retrying is ours.
+    """
+    keys = options.credentials
+    config = AioConfig(
+        connect_timeout=options.connect_timeout,
+        read_timeout=max(options.read_timeout, LONGEST_POLL + _MARGIN),
+        max_pool_connections=50,
+        tcp_keepalive=True,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
+    return AioSession(profile=options.profile).create_client(
+        "sqs",
+        region_name=queue_region(queue_url) or options.region,
+        endpoint_url=options.endpoint_url or _queue_endpoint(queue_url),
+        aws_access_key_id=keys.access_key if keys else None,
+        aws_secret_access_key=keys.secret_key if keys else None,
+        aws_session_token=keys.token if keys else None,
+        config=config,
+    )
+
+
+def queue_region(queue_url: str) -> str | None:
+    """The region that a queue URL names; None when its host is not AWS's.
+
+    >>> queue_region("https://sqs.eu-west-1.amazonaws.com/123456789012/trail")
+    'eu-west-1'
+    """
+    host = urlsplit(queue_url).hostname or ""
+    if host == "queue.amazonaws.com":
+        return "us-east-1"
+    return next((label for label in host.split(".") if _REGION_NAME.fullmatch(label)), None)
+
+
+def _queue_endpoint(queue_url: str) -> str | None:
+    """None where botocore knows the endpoint by region; for any other host (VPC endpoint, emulator) the host itself."""
+    url = urlsplit(queue_url)
+    return None if not url.netloc or _PUBLIC_HOST.fullmatch(url.netloc) else f"{url.scheme}://{url.netloc}"
