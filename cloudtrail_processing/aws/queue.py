@@ -58,6 +58,7 @@ class SqsQueue:
     async def close(self) -> None:
         """Close the client that was opened here; may be repeated."""
         self._opened = None
+        self._opening = asyncio.Lock()  # a lock that was contended stays bound to its event loop
         await self._exit.aclose()
 
     async def receive(self, *, limit: int, wait: float, visibility: int) -> Sequence[QueueMessage]:

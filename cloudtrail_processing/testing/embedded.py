@@ -67,8 +67,9 @@ class EmbeddedAws:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for client in (self.s3, self.sqs, self.sns):
-            client.close()
+        for made in ("s3", "sqs", "sns"):
+            if client := self.__dict__.pop(made, None):
+                client.close()
         if self._server and self._thread:
             self._server.shutdown()
             self._thread.join()
