@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, RejectedRecords
-from cloudtrail_processing.eventfilter import EventFilter
+from cloudtrail_processing.filters.events import EventFilter
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.flow import EventBatch, LogObject, RejectedRecord
-from cloudtrail_processing.header import Header, decode_header
+from cloudtrail_processing.filters.header import Header, decode_header
 from cloudtrail_processing.logfile import Records, build
 from cloudtrail_processing.ports import Quarantine
 from cloudtrail_processing.processor import EventProcessor

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cloudtrail_processing.aws.session import AwsOptions
 from cloudtrail_processing.delivery import Delivery, Lane
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.eventfilter import EventFilter, event_filter
+from cloudtrail_processing.filters.events import EventFilter, event_filter
 from cloudtrail_processing.filters import Where
 from cloudtrail_processing.logfile import Limits, Records, split
 from cloudtrail_processing.notification import Parser, in_front
@@ -19,7 +19,7 @@ from cloudtrail_processing.ports import Clock, LogStore, Quarantine, Queue
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler
 from cloudtrail_processing.progress import LoggingReporter, ProgressReporter
 from cloudtrail_processing.settings import Settings
-from cloudtrail_processing.sourcefilter import SourceCallable, SourceFilter, source_filter
+from cloudtrail_processing.filters.logs import SourceCallable, SourceFilter, source_filter
 from cloudtrail_processing.usercode import UserCode
 
 Processors = EventProcessor | Sequence[EventProcessor]

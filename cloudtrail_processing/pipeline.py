@@ -37,7 +37,7 @@ from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter, ProgressState
 from cloudtrail_processing.retry import in_place
 from cloudtrail_processing.settlement import disposition
-from cloudtrail_processing.sourcefilter import SourceFilter
+from cloudtrail_processing.filters.logs import SourceFilter
 from cloudtrail_processing.usercode import guarded
 
 logger = logging.getLogger(__name__)

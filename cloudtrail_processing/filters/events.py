@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from cloudtrail_processing.events import CloudTrailEvent
+from cloudtrail_processing.filters.header import Header
+from cloudtrail_processing.filters.matching import both, either, opposite, plain_callable
 from cloudtrail_processing.flow import LogObject
-from cloudtrail_processing.header import Header
-from cloudtrail_processing.matching import both, either, opposite, plain_callable
 
 EventCallable = Callable[[CloudTrailEvent], object]
 """A user's own event filter: what it returns counts as true or false."""

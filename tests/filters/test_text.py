@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.wheretext import SpelledCondition, spelled_conditions
+from cloudtrail_processing.filters.text import SpelledCondition, spelled_conditions
 
 
 @pytest.mark.parametrize(

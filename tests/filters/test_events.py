@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.eventfilter import EventFilter, event_filter
 from cloudtrail_processing.events import CloudTrailEvent
+from cloudtrail_processing.filters.events import EventFilter, event_filter
+from cloudtrail_processing.filters.header import Header
+from cloudtrail_processing.filters.matching import opposite
 from cloudtrail_processing.flow import LogObject
-from cloudtrail_processing.header import Header
-from cloudtrail_processing.matching import opposite
 
 EVENT = CloudTrailEvent.from_json('{"eventName":"DeleteUser","errorCode":"AccessDenied"}')
 LOG = LogObject("b", "k")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudtrail_processing.header import decode_header
+from cloudtrail_processing.filters.header import decode_header
 
 RECORD = {
     "eventVersion": "1.08",

@@ -10,9 +10,9 @@ from typing import Any, Final, Self
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.events import CloudTrailEvent, parse_time
 from cloudtrail_processing.events.values import as_text, reach
+from cloudtrail_processing.filters.header import Header
+from cloudtrail_processing.filters.matching import AddressTest, TextTest, known, moment
 from cloudtrail_processing.flow import LogKind, LogObject
-from cloudtrail_processing.header import Header
-from cloudtrail_processing.matching import AddressTest, TextTest, known, moment
 
 Test = Callable[[Any], bool]
 """Takes what was read, None where the record does not have it."""

@@ -1,33 +1,16 @@
-"""Which logs and which events: ``SourceFilter`` and ``EventFilter``, with ``Where`` for what can be said in fields.
-
-The pipeline asks ``on_log`` before the download, ``on_header`` per record, and builds an event only where both
-left it open or wanted it.
-"""
+"""``Where``: events by their fields, each condition decided as early as it can be."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
-from cloudtrail_processing.conditions import Condition
-from cloudtrail_processing.eventfilter import EventCallable, EventFilter, event_filter
 from cloudtrail_processing.events import CloudTrailEvent
+from cloudtrail_processing.filters.conditions import Condition
+from cloudtrail_processing.filters.events import EventFilter
+from cloudtrail_processing.filters.header import Header
+from cloudtrail_processing.filters.matching import Texts, both
+from cloudtrail_processing.filters.text import spelled_conditions
 from cloudtrail_processing.flow import LogObject
-from cloudtrail_processing.header import Header, decode_header
-from cloudtrail_processing.matching import Texts, both
-from cloudtrail_processing.sourcefilter import SourceCallable, SourceFilter, source_filter
-from cloudtrail_processing.wheretext import spelled_conditions
-
-__all__ = [
-    "EventCallable",
-    "EventFilter",
-    "Header",
-    "SourceCallable",
-    "SourceFilter",
-    "Where",
-    "decode_header",
-    "event_filter",
-    "source_filter",
-]
 
 
 class Where(EventFilter):

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.errors import Refuse, SettingsError
+from cloudtrail_processing.filters.logs import SourceFilter, source_filter
 from cloudtrail_processing.flow import LogKind, LogObject, QueueMessage
 from cloudtrail_processing.keys import log_object
-from cloudtrail_processing.sourcefilter import SourceFilter, source_filter
 
 ACCOUNT = "123456789012"
 NAME = f"{ACCOUNT}_CloudTrail_us-east-2_20140527T1325Z_abcdefgh12345678.json.gz"
@@ -47,7 +47,6 @@ SLOT = datetime(2014, 5, 27, 13, 25, tzinfo=UTC)
         ({"attributes": {"team": "blue"}}, False),
         ({"attributes": {"absent": "*"}}, False),
         ({"max_receive_count": 4}, True),
-        ({"max_receive_count": 3}, False),
         ({"account": ACCOUNT, "region": "eu-west-1"}, False),
     ],
 )
@@ -134,3 +133,8 @@ def test_an_error_of_a_callable_goes_through() -> None:
 def test_a_condition_that_could_never_hold_is_refused(conditions: Any) -> None:
     with pytest.raises(SettingsError, match=next(iter(conditions)).removesuffix("s")):
         SourceFilter(**conditions)
+
+
+def test_a_message_received_too_often_is_refused_not_skipped_because_skipping_would_delete_it() -> None:
+    with pytest.raises(Refuse, match="received 4 times, more than the 3"):
+        SourceFilter(max_receive_count=3).accepts(LOG, MESSAGE)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.matching import AddressTest, TextTest, both, either, known, opposite, plain_callable
+from cloudtrail_processing.filters.matching import AddressTest, TextTest, both, either, known, opposite, plain_callable
 
 THREE = [True, False, None]
 _meant = st.sampled_from(THREE)

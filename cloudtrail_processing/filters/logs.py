@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import final
 
-from cloudtrail_processing.flow import LogKind, LogObject, QueueMessage
-from cloudtrail_processing.matching import (
+from cloudtrail_processing.errors import Refuse
+from cloudtrail_processing.filters.matching import (
     Texts,
     TextTest,
     both,
@@ -19,6 +19,7 @@ from cloudtrail_processing.matching import (
     plain_callable,
     texts_of,
 )
+from cloudtrail_processing.flow import LogKind, LogObject, QueueMessage
 
 SourceCallable = Callable[[LogObject, QueueMessage | None], object]
 """A user's own source filter: what it returns counts as true or false."""
@@ -37,9 +38,9 @@ class SourceFilter:
     What a key does not tell, and conditions on the message where there is none (files, listings), decide nothing:
     the log is accepted, also under ``~``. Combine with ``&``, ``|`` and ``~``; subclasses override ``decide``.
 
-    A log that is not accepted counts as settled, so its message may be **deleted for good**. Do not use
-    ``max_receive_count`` to give up on messages that keep failing, as the Java library's sample does: it loses them.
-    Give the queue a redrive policy, or raise ``Refuse`` in the processor; both keep the message as a dead letter.
+    A log that is not accepted counts as settled, so its message may be **deleted for good**. A message received more
+    than ``max_receive_count`` times is therefore not skipped but refused (``Refuse``): it becomes a dead letter. The
+    Java library's sample used its filter for that, and lost such messages.
 
     Raises ``SettingsError`` for a condition that cannot be understood. (Java: ``SourceFilter``.)
     """
@@ -160,7 +161,13 @@ def _attribute(name: str, wanted: Texts) -> _Question:
 
 
 def _received_at_most(count: int) -> _Question:
-    return lambda _, message: None if message is None else message.receive_count <= count
+    def question(_: LogObject, message: QueueMessage | None) -> bool | None:
+        if message is not None and message.receive_count > count:
+            times = f"{message.receive_count} times, more than the {count} that the source filter allows"
+            raise Refuse(f"message {message.message_id} was received {times}")
+        return None if message is None else True
+
+    return question
 
 
 def _checked_kind(wanted: Texts | None) -> Texts | None:
