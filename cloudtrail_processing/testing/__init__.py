@@ -1,14 +1,19 @@
-"""For tests of processors and workers: a queue, a store and a clock in memory, faults as data, an AWS in the process.
+"""For tests of processors and workers: fakes, faults as data, generated events and logs, an AWS in the process.
 
-::
+A processor needs no worker to be tested::
 
-    queue = FakeQueue([notification])
-    store = FakeLogStore({("trail", "AWSLogs/…/log.json.gz"): body})
-    # run your worker with them, then:
+    processor.process(batch([event(event_name="DeleteTrail"), event(error_code="AccessDenied")]))
+
+A worker runs on fakes::
+
+    log = Generator(seed=1).log()
+    queue = FakeQueue([messages.s3_event(log)])
+    drain(processor, queue=queue, store=FakeLogStore({(log.bucket, log.key): log.body}))
     assert queue.messages_left == 0
 """
 
 from cloudtrail_processing.testing.clock import ManualClock
+from cloudtrail_processing.testing.draining import drain
 from cloudtrail_processing.testing.embedded import EmbeddedAws
 from cloudtrail_processing.testing.faults import (
     Before,
@@ -20,12 +25,24 @@ from cloudtrail_processing.testing.faults import (
     LostResponse,
     Truncated,
 )
+from cloudtrail_processing.testing.generator import (
+    Damage,
+    GeneratedLog,
+    Generator,
+    batch,
+    damaged,
+    event,
+    messages,
+    record,
+)
 from cloudtrail_processing.testing.queue import Action, FakeQueue
+from cloudtrail_processing.testing.samples import sample_logs
 from cloudtrail_processing.testing.store import FakeLogStore
 
 __all__ = [
     "Action",
     "Before",
+    "Damage",
     "Duplicate",
     "EmbeddedAws",
     "FailEntries",
@@ -34,7 +51,16 @@ __all__ = [
     "Fault",
     "Faults",
     "Flipped",
+    "GeneratedLog",
+    "Generator",
     "LostResponse",
     "ManualClock",
     "Truncated",
+    "batch",
+    "damaged",
+    "drain",
+    "event",
+    "messages",
+    "record",
+    "sample_logs",
 ]

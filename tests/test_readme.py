@@ -1,0 +1,120 @@
+"""The README is true: every block of it runs."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloudtrail_processing.testing import EmbeddedAws, Generator, record, sample_logs
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+COMMANDS = [line.split("   #")[0] for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
+QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/trail"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as embedded:
+        yield embedded
+
+
+@pytest.fixture
+def announced(aws: EmbeddedAws) -> str:
+    """The URL of a queue in which one log with a deletion is announced."""
+    aws.create_bucket("trail-logs")
+    queue_url = aws.create_queue("trail")
+    aws.notify("trail-logs", queue_url)
+    log = Generator(seed=3).log(records=[record(event_name="DeleteTrail"), record(event_name="GetObject")])
+    aws.put_log("trail-logs", log.key, log.body)
+    return queue_url
+
+
+def environment(aws: EmbeddedAws, **more: str) -> dict[str, str]:
+    return {**os.environ, **aws.environment, "PYTHONUNBUFFERED": "1", **more}
+
+
+def until_drained(worker: "subprocess.Popen[str]", aws: EmbeddedAws, queue_url: str) -> str:
+    """What a worker prints until its queue is empty and it was told to stop; it must end well."""
+    deadline = time.monotonic() + 60
+    while aws.messages_left(queue_url) and time.monotonic() < deadline and worker.poll() is None:
+        time.sleep(0.1)
+    worker.send_signal(signal.SIGTERM)
+    output, _ = worker.communicate(timeout=60)
+    assert worker.returncode == 0, output
+    assert aws.messages_left(queue_url) == 0, output
+    return output
+
+
+def test_the_ten_lines_run_on_a_queue(aws: EmbeddedAws, announced: str, tmp_path: Path) -> None:
+    assert QUEUE_URL in PYTHON[0]
+    (tmp_path / "alerts.py").write_text(PYTHON[0].replace(QUEUE_URL, announced), encoding="utf-8")
+    environ = environment(aws, CLOUDTRAIL_PROCESSING_WAIT_TIME="1")
+    worker = subprocess.Popen(
+        [sys.executable, "alerts.py"],
+        cwd=tmp_path,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    output = until_drained(worker, aws, announced)
+    assert "DeleteTrail" in output
+    assert "GetObject" not in output
+
+
+def test_the_worker_command_runs_the_ten_lines(aws: EmbeddedAws, announced: str, tmp_path: Path) -> None:
+    command = next(line for line in COMMANDS if line.startswith("cloudtrail-processing worker"))
+    (tmp_path / "alerts.py").write_text(PYTHON[0], encoding="utf-8")
+    environ = environment(aws, CLOUDTRAIL_PROCESSING_WAIT_TIME="1", QUEUE_URL=announced)
+    worker = subprocess.Popen(
+        ["bash", "-c", "exec " + on_this_python(command)],
+        cwd=tmp_path,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert "DeleteTrail" in until_drained(worker, aws, announced)
+
+
+def test_the_process_command_reads_a_folder(tmp_path: Path) -> None:
+    command = next(line for line in COMMANDS if line.startswith("cloudtrail-processing process"))
+    with sample_logs() as folder:
+        (tmp_path / "logs").symlink_to(folder)
+        done = subprocess.run(
+            ["bash", "-c", on_this_python(command)], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+    assert '"eventName":"Delete' in done.stdout
+
+
+def test_the_other_python_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
+    notebook, own_tests = PYTHON[1:]
+    exec(compile(notebook, "README.md", "exec"), {"__name__": "notebook"})
+    assert capsys.readouterr().out
+    names: dict[str, object] = {"__name__": "own_tests"}
+    exec(compile(own_tests, "README.md", "exec"), names)
+    tests = [value for name, value in names.items() if name.startswith("test_") and callable(value)]
+    assert len(tests) == 2
+    for test in tests:
+        test()
+
+
+def test_the_two_commands_for_a_fresh_machine_are_there() -> None:
+    """They are run as they are by the project's own check; here only that both are still what it looks for."""
+    fresh = [line for line in COMMANDS if line.startswith("python3 -m venv .venv && ")]
+    assert [line.rsplit("&& ", 1)[1] for line in fresh] == [
+        ".venv/bin/cloudtrail-processing demo",
+        ".venv/bin/python -m pytest -q -n 2",
+    ]
+
+
+def on_this_python(command: str) -> str:
+    return command.replace("cloudtrail-processing", f"{sys.executable} -m cloudtrail_processing", 1)
