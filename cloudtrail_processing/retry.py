@@ -1,6 +1,7 @@
 """How long to wait, and when to stop trying: in place by tenacity, across deliveries by the receive count."""
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,16 +36,30 @@ SETTLE = Backoff(first=0.2, cap=10)
 """How long an entry waits whose delete or visibility change did not take effect, by its attempts."""
 
 
-def in_place(*, attempts: int, seconds: float, before_attempt: Callable[[], None]) -> tenacity.Retrying:
+_NAP = 0.25  # seconds in which a waiting thread notices that its work must end
+
+
+def in_place(
+    *, attempts: int, seconds: float, before_attempt: Callable[[], None], sleep: Callable[[float], None] = time.sleep
+) -> tenacity.Retrying:
     """A tenacity policy for transient errors: full jitter, bounded in count and in time; then the error is raised.
 
-    ``before_attempt`` runs before each try and after each wait, and may raise to give up, as when the worker stops.
+    ``before_attempt`` runs before each try and all through each wait, and may raise to give up, as when the worker
+    stops. ``sleep`` is called with a quarter of a second at most.
     """
+
+    def wait(left: float) -> None:
+        while left > 0:
+            before_attempt()
+            sleep(min(left, _NAP))
+            left -= _NAP
+
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_worth_another_try),
         stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_after_delay(seconds),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
         before=lambda _state: before_attempt(),
+        sleep=wait,
         reraise=True,
     )
 

@@ -1,5 +1,6 @@
 """Outcomes → verdict: the only place that may say Delete, and only on evidence."""
 
+import math
 from collections.abc import Sequence
 
 from cloudtrail_processing.errors import Disposition, LeaseLost, RetryLater, Stopped
@@ -44,16 +45,19 @@ def settle(handled: Handled, *, delay: float) -> Verdict:
 def disposition(failed: Failed) -> Disposition:
     """What should become of the message because of one failure.
 
-    An exception handler's choice counts, but it cannot let go of work that was merely interrupted.
+    An exception handler's choice counts, but it cannot let go of work that was merely interrupted. It alone may say
+    ``SKIP``: an error class that does is retried.
     """
-    if failed.chosen is None or isinstance(failed.error, Stopped | LeaseLost):
-        return failed.error.disposition
-    return failed.chosen
+    if failed.chosen is not None and not isinstance(failed.error, Stopped | LeaseLost):
+        return failed.chosen
+    own = failed.error.disposition
+    return Disposition.RETRY if own is Disposition.SKIP else own
 
 
 def _wait(failed: Failed, delay: float) -> float:
-    asked = failed.error.after if isinstance(failed.error, RetryLater) else None
-    return delay if asked is None else asked
+    """The seconds that a processor asked for; the usual ones when it named none, or nothing that is a number."""
+    asked: object = failed.error.after if isinstance(failed.error, RetryLater) else None
+    return max(0.0, asked) if isinstance(asked, int | float) and not math.isnan(asked) else delay
 
 
 def _reason(failures: Sequence[Failed]) -> str:

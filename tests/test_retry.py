@@ -1,0 +1,117 @@
+"""Waits are bounded, spread out, and end early when the work must end."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloudtrail_processing.errors import (
+    CloudTrailProcessingError,
+    ConfigurationError,
+    CorruptLog,
+    LeaseLost,
+    LogGone,
+    Stopped,
+    TransientError,
+)
+from cloudtrail_processing.retry import GIVE_BACK, POLL, SETTLE, Backoff, in_place
+
+
+@pytest.mark.parametrize("backoff", [GIVE_BACK, POLL, SETTLE])
+@given(attempt=st.integers(-5, 10**9), chance=st.floats(0, 1))
+def test_every_delay_lies_between_half_and_all_of_the_full_one(backoff: Backoff, attempt: int, chance: float) -> None:
+    full = min(backoff.cap, backoff.first * 2.0 ** min(max(attempt - 1, 0), 40))
+    assert full / 2 <= backoff.delay(attempt, chance=lambda: chance) <= full
+
+
+def test_delays_double_up_to_the_cap() -> None:
+    backoff = Backoff(first=1, cap=6)
+    assert [backoff.delay(attempt, chance=lambda: 1) for attempt in range(1, 6)] == [1, 2, 4, 6, 6]
+
+
+def test_two_workers_do_not_wait_equally_long() -> None:
+    assert len({GIVE_BACK.delay(3) for _ in range(50)}) > 25
+
+
+class Attempts:
+    """A function that fails with ``errors`` in turn, then returns; ``waits`` are the seconds slept meanwhile."""
+
+    def __init__(self, *errors: Exception, keep_going: Callable[[], None] = lambda: None) -> None:
+        self._errors = iter(errors)
+        self._keep_going = keep_going
+        self.made = 0
+        self.waits: list[float] = []
+
+    def run(self, *, attempts: int = 4, seconds: float = 30) -> str:
+        retrying = in_place(
+            attempts=attempts, seconds=seconds, before_attempt=self._keep_going, sleep=self.waits.append
+        )
+        return retrying(self._attempt)
+
+    def _attempt(self) -> str:
+        self.made += 1
+        error = next(self._errors, None)
+        if error is not None:
+            raise error
+        return "done"
+
+
+def test_transient_errors_are_tried_again() -> None:
+    attempts = Attempts(TransientError("a"), TransientError("b"))
+    assert attempts.run() == "done"
+    assert attempts.made == 3
+
+
+def test_attempts_are_bounded_and_the_last_error_is_raised() -> None:
+    attempts = Attempts(*(TransientError(str(number)) for number in range(10)))
+    with pytest.raises(TransientError, match=r"^3$"):
+        attempts.run(attempts=4)
+    assert attempts.made == 4
+
+
+def test_attempts_are_bounded_in_time() -> None:
+    attempts = Attempts(*(TransientError(str(number)) for number in range(10)))
+    with pytest.raises(TransientError, match=r"^0$"):
+        attempts.run(seconds=0)
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("c"), LogGone("g"), CorruptLog("x"), LeaseLost("l"), KeyError()])
+def test_what_waiting_does_not_cure_is_raised_at_once(error: Exception) -> None:
+    attempts = Attempts(error)
+    with pytest.raises(type(error)):
+        attempts.run()
+    assert (attempts.made, attempts.waits) == (1, [])
+
+
+@pytest.mark.parametrize("reason", [Stopped("stop"), LeaseLost("lost")], ids=["Stopped", "LeaseLost"])
+def test_work_that_must_end_is_not_attempted(reason: CloudTrailProcessingError) -> None:
+    def refuse() -> None:
+        raise reason
+
+    attempts = Attempts(keep_going=refuse)
+    with pytest.raises(type(reason)):
+        attempts.run()
+    assert attempts.made == 0
+
+
+def test_a_wait_ends_soon_after_the_work_must_end() -> None:
+    """A worker that stops has only seconds: no thread may sleep through them."""
+    asked = itertools.count()
+
+    def stop_during_the_first_wait() -> None:
+        if next(asked) == 2:
+            raise Stopped("stop")
+
+    attempts = Attempts(*itertools.repeat(TransientError("down"), 10), keep_going=stop_during_the_first_wait)
+    with pytest.raises(Stopped):
+        attempts.run(attempts=10)
+    assert sum(attempts.waits) <= 0.5
+
+
+def test_no_single_sleep_is_longer_than_a_stopping_worker_can_wait_for() -> None:
+    attempts = Attempts(*itertools.repeat(TransientError("down"), 9))
+    with pytest.raises(TransientError):
+        attempts.run(attempts=9, seconds=1000)
+    assert max(attempts.waits) <= 0.25
