@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from benches import EmbeddedBench, FakeBench, QueueBench, StoreBench, fake_store
+from contracts.benches import EmbeddedBench, FakeBench, QueueBench, StoreBench, fake_store
 
 from cloudtrail_processing.aws.keys import S3Keys
 from cloudtrail_processing.ports import KeySource

@@ -1,7 +1,7 @@
 """What every ``ports.Queue`` does, on the fake and on SQS's client against the embedded AWS."""
 
 import pytest
-from benches import QueueBench, Subject
+from contracts.benches import QueueBench, Subject
 
 from cloudtrail_processing.flow import QueueMessage
 

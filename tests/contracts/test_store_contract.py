@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from benches import StoreBench
+from contracts.benches import StoreBench
 
 from cloudtrail_processing.errors import ConfigurationError, LogGone, LogTooLarge
 from cloudtrail_processing.flow import LogObject
