@@ -3,12 +3,26 @@
 import asyncio
 import concurrent.futures
 import inspect
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from cloudtrail_processing.errors import NotificationError, ProcessorError, Refuse, RetryLater
+
+logger = logging.getLogger(__name__)
+
+_UNFINISHED = (
+    GeneratorType,
+    AsyncGeneratorType,
+    CoroutineType,
+    asyncio.Future,
+    concurrent.futures.Future,
+    map,
+    filter,
+)
 
 
 @contextmanager
@@ -33,44 +47,84 @@ class UserCode:
     """
 
     def __init__(self) -> None:
-        self._starting = threading.Lock()
+        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
 
     def call(self, what: str, function: Callable[..., Any], *arguments: object) -> Any:
         """The result of ``function(*arguments)``, awaited if need be; raises as ``guarded`` does.
 
-        A generator or a bare future as result is refused: its body has not run, so nothing would have been delivered.
+        A generator, a ``map``, a future or a coroutine that nobody awaited is refused as a result: its body has not
+        run, so nothing would have been delivered.
         """
         with guarded(what):
             result = function(*arguments)
             if inspect.isawaitable(result):
-                return asyncio.run_coroutine_threadsafe(_outcome(result), self._running_loop()).result()
-            if (
-                inspect.isgenerator(result)
-                or inspect.isasyncgen(result)
-                or isinstance(result, concurrent.futures.Future)
-            ):
-                raise TypeError(f"{what} returned a {type(result).__name__}, whose body did not run")
-            return result
+                result = self._awaited(result)
+        if isinstance(result, _UNFINISHED):
+            _discard(result)
+            raise ProcessorError(f"{what} returned a {type(result).__name__}, whose body may not run: nothing is done")
+        return result
 
-    def close(self) -> None:
-        """End the loop; what still runs on it is cancelled. Safe to call twice."""
-        with self._starting:
+    def close(self, *, patience: float = 5) -> None:
+        """Cancel what still runs on the loop and end it. Safe to call twice; async code is refused from now on.
+
+        Code that blocks the loop or ignores its cancellation for ``patience`` seconds is left behind.
+        """
+        with self._lock:
+            self._closed.set()
             loop, self._loop = self._loop, None
-        if loop is not None:
-            asyncio.run_coroutine_threadsafe(_cancel_others(), loop).result(timeout=5)
-            loop.call_soon_threadsafe(loop.stop)
+        if loop is None or self._thread is None:
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(patience)
+        if self._thread.is_alive():
+            logger.error("async user code does not end although it was cancelled; it is left behind")
+
+    def _awaited(self, awaitable: Awaitable[Any]) -> Any:
+        with self._lock:  # so that nothing can be put on a loop that is already told to end
+            if self._closed.is_set():
+                _discard(awaitable)
+                raise RuntimeError("the loop of async user code is closed")
+            future = asyncio.run_coroutine_threadsafe(_outcome(awaitable), self._running_loop())
+        result, error = future.result()
+        if error is not None:
+            raise error
+        return result
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._starting:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=_serve, args=(self._loop,), name="user-code", daemon=True).start()
-            return self._loop
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._serve, args=(self._loop,), name="user-code", daemon=True)
+            self._thread.start()
+        return self._loop
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the loop until ``close`` says so, whatever the code on it does to it; then as ``asyncio.run`` ends."""
+        asyncio.set_event_loop(loop)
+        try:
+            while not self._closed.is_set():
+                _run(loop)
+            loop.run_until_complete(_cancel_others())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
 
 
-async def _outcome(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    except (SystemExit, KeyboardInterrupt) as error:
+        logger.warning("a task of async user code raised %s; the work goes on", type(error).__name__)
+
+
+async def _outcome(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    """The result or the error, as values: ``SystemExit`` and ``KeyboardInterrupt`` would go through the loop."""
+    try:
+        return await awaitable, None
+    except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+        return None, error
 
 
 async def _cancel_others() -> None:
@@ -80,10 +134,7 @@ async def _cancel_others() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+def _discard(result: object) -> None:
+    """Spare a coroutine that will not run Python's warning that nobody awaited it: an error says so."""
+    if isinstance(result, CoroutineType):
+        result.close()
