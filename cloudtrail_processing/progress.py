@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
-from cloudtrail_processing.errors import ProcessorError
+from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.flow import LogObject, QueueMessage
 from cloudtrail_processing.usercode import guarded
 
@@ -84,20 +84,20 @@ class LoggingReporter(ProgressReporter):
 
 
 class Reporters(ProgressReporter):
-    """Tells several reporters, each with its own token."""
+    """Tells several reporters, each with its own token; one that raises is logged and costs the others nothing."""
 
     def __init__(self, *reporters: ProgressReporter) -> None:
         self._reporters = reporters
 
     def report_start(self, status: ProgressStatus) -> object:
         """Tell all; the token is the tuple of theirs."""
-        return tuple(reporter.report_start(status) for reporter in self._reporters)
+        return tuple(_tell(reporter.report_start, status) for reporter in self._reporters)
 
     def report_end(self, status: ProgressStatus, token: object) -> None:
         """Tell all, each with its own token."""
         tokens = token if isinstance(token, tuple) else (None,) * len(self._reporters)
         for reporter, own in zip(self._reporters, tokens, strict=True):
-            reporter.report_end(status, own)
+            _tell(reporter.report_end, status, own)
 
 
 class Step:
@@ -123,7 +123,7 @@ class Progress:
     ) -> Iterator[Step]:
         """Report the start now and the end when the block ends; an exception is reported as failure and goes on."""
         step = Step(ProgressStatus(state, message=message, log=log))
-        token = self._tell(self._reporter.report_start, step.status)
+        token = _tell(self._reporter.report_start, step.status)
         try:
             yield step
         except BaseException as error:
@@ -132,16 +132,16 @@ class Progress:
         else:
             step.result(succeeded=step.status.succeeded is not False)
         finally:
-            self._tell(self._reporter.report_end, step.status, token)
+            _tell(self._reporter.report_end, step.status, token)
 
-    @staticmethod
-    def _tell(report: Callable[..., T], *arguments: object) -> T | None:
-        try:
-            with guarded("the progress reporter"):
-                return report(*arguments)
-        except ProcessorError:
-            logger.exception("a progress reporter failed; the work goes on")
-            return None
+
+def _tell(report: Callable[..., T], *arguments: object) -> T | None:
+    try:
+        with guarded("the progress reporter"):
+            return report(*arguments)
+    except CloudTrailProcessingError:
+        logger.exception("a progress reporter failed; the work goes on")
+        return None
 
 
 def _level(status: ProgressStatus) -> int:
@@ -162,7 +162,8 @@ def _result(status: ProgressStatus) -> str:
         return f": skipped: {status.skipped}"
     match status.state:
         case ProgressState.PROCESS_LOG:
-            return f": {status.records} records, {status.delivered} delivered, {status.filtered} filtered"
+            rejected = f", {status.rejected} quarantined" if status.rejected else ""
+            return f": {status.records} records, {status.delivered} delivered, {status.filtered} filtered{rejected}"
         case ProgressState.POLL_QUEUE:
             return f": {status.messages} messages"
         case ProgressState.DOWNLOAD_LOG:

@@ -64,7 +64,7 @@ class UserCode:
                 result = self._awaited(result)
         if isinstance(result, _UNFINISHED):
             _discard(result)
-            raise ProcessorError(f"{what} returned a {type(result).__name__}, whose body may not run: nothing is done")
+            raise ProcessorError(f"{what} returned a {type(result).__name__}, whose body has not run: nothing was done")
         return result
 
     def close(self, *, patience: float = 5) -> None:
