@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cloudtrail_processing.errors import CloudTrailProcessingError, LeaseLost, Stopped
+from cloudtrail_processing.errors import LeaseLost, Stopped
 from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.ports import Clock, Queue
 
@@ -16,16 +16,18 @@ BATCH = 10
 """Entries in one SQS batch call."""
 LONGEST = 43_200
 """Seconds that SQS keeps one message in flight at most, counted from its receive."""
+_RAN_OUT = "its visibility timeout ran out before it could be extended"
 
 
 @dataclass(eq=False, slots=True)
 class Lease:
     """Our right to work on one received message, until it is settled, lost or given up.
 
-    ``check`` may be called from any thread. Times are the clock's monotonic seconds.
+    ``check`` and ``is_ours`` may be asked from any thread. Times are the clock's monotonic seconds.
     """
 
     message: QueueMessage
+    clock: Clock
     received: float
     expires: float
     due: float
@@ -33,10 +35,21 @@ class Lease:
     stopped: bool = False
     settling: bool = False
 
+    @property
+    def ends(self) -> float:
+        """When SQS ends it, however often it was extended."""
+        return self.received + LONGEST
+
+    @property
+    def is_ours(self) -> bool:
+        """False once the receipt is gone, or the time is over and nobody has extended it."""
+        return self.lost is None and self.clock.monotonic() < self.expires
+
     def check(self) -> None:
         """Return when work may go on; raise ``LeaseLost`` or ``Stopped`` when it must end before the next batch."""
-        if self.lost:
-            raise LeaseLost(f"message {self.message.message_id} is no longer ours: {self.lost}; it will come again")
+        if not self.is_ours:
+            why = self.lost or _RAN_OUT
+            raise LeaseLost(f"message {self.message.message_id} is no longer ours: {why}; it will come again")
         if self.stopped:
             raise Stopped(f"message {self.message.message_id} was given back, because the worker stops")
 
@@ -66,7 +79,8 @@ class Leases:
         """
         now = self._clock.monotonic()
         due = asked + self._interval()
-        leases = [Lease(message, received=now, expires=now + self._visibility, due=due) for message in messages]
+        expires = now + self._visibility
+        leases = [Lease(message, self._clock, received=now, expires=expires, due=due) for message in messages]
         self._open.update(leases)
         return leases
 
@@ -94,22 +108,22 @@ class Leases:
     async def extend_due(self) -> None:
         """Extend every lease that is due now, ten in a call; declare those lost that ran out or are gone."""
         async with self._calling:
-            now = self._clock.monotonic()
             for lease in self._open:
-                if now >= lease.expires and not lease.lost:
-                    _lose(lease, "its visibility timeout ran out before it could be extended")
+                if lease.lost is None and not lease.is_ours:
+                    _lose(lease, _RAN_OUT)
+            now = self._clock.monotonic()
             due = sorted((lease for lease in self._open if lease.due <= now and not lease.lost), key=lambda it: it.due)
-            for start in range(0, len(due), BATCH):
-                await self._extend(due[start : start + BATCH])
+            changes = [(lease, seconds) for lease in due if (seconds := self._seconds_left(lease, now)) > 0]
+            batches = [changes[start : start + BATCH] for start in range(0, len(changes), BATCH)]
+            await asyncio.gather(*(self._extend(batch) for batch in batches))
 
-    async def _extend(self, leases: Sequence[Lease]) -> None:
+    async def _extend(self, changes: Sequence[tuple[Lease, int]]) -> None:
         asked = self._clock.monotonic()
-        changes = [(lease, self._seconds_left(lease, asked)) for lease in leases]
-        changes = [(lease, seconds) for lease, seconds in changes if seconds > 0]
         try:
             failures = await self._queue.change_visibility([(lease.message, seconds) for lease, seconds in changes])
-        except CloudTrailProcessingError as error:
-            logger.warning("cannot extend %d message(s), will try again: %s", len(changes), error)
+        except Exception as error:  # noqa: BLE001 - leases must outlive whatever one call met
+            name = type(error).__name__
+            logger.warning("cannot extend %d message(s), will try again: %s: %s", len(changes), name, error)
             return
         failed = {failure.message.receipt: failure for failure in failures}
         for lease, seconds in changes:
@@ -123,7 +137,7 @@ class Leases:
         return self._visibility / 3 * (0.8 + 0.2 * self._chance())
 
     def _seconds_left(self, lease: Lease, now: float) -> int:
-        return min(self._visibility, int(LONGEST - (now - lease.received)) - 1)
+        return min(self._visibility, int(lease.ends - now) - 1)
 
 
 def _lose(lease: Lease, reason: str) -> None:
