@@ -1,0 +1,169 @@
+"""``process``: logs that are already there, from files, folders, standard input or S3."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+
+from cloudtrail_processing.cli import options
+from cloudtrail_processing.cli.printing import EventTable, ForReader
+from cloudtrail_processing.cli.status import can_be_live
+from cloudtrail_processing.cli.telling import FAILED, clear_errors, log_lines, say, standard_error, whole_story
+from cloudtrail_processing.flow import Failed
+from cloudtrail_processing.processors import JsonLines
+from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
+from cloudtrail_processing.settings import Settings
+
+if TYPE_CHECKING:
+    from cloudtrail_processing.sweep import Summary
+
+READER_LEFT = 141
+"""Exit code when standard output was closed by its reader, as of a program that SIGPIPE ended."""
+
+
+class Format(StrEnum):
+    """How events are printed."""
+
+    JSONL = "jsonl"
+    TABLE = "table"
+
+
+def process(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH…",
+            show_default=False,
+            help="Files, folders, globs in quotes, s3://bucket/prefix, or - for standard input. Logs as CloudTrail "
+            "writes them, gzipped or not; also JSON lines, LookupEvents output, EventBridge events.",
+        ),
+    ],
+    *,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            show_default=False,
+            help="Print events as JSON lines (exactly as CloudTrail wrote them) or as a table. "
+            "Default: a table on a terminal, else jsonl.",
+            rich_help_panel="What to run",
+        ),
+    ] = None,
+    settings: options.SettingsFile = None,
+    processor: options.ProcessorNames = None,
+    option: options.ProcessorOptions = None,
+    where: options.WhereTexts = None,
+    threads: options.Threads = None,
+    batch_size: options.BatchSize = None,
+    max_inflated_bytes: options.MaxInflatedBytes = None,
+    max_ratio: options.MaxRatio = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    endpoint_url: options.EndpointUrl = None,
+    s3_endpoint_url: options.S3EndpointUrl = None,
+    request_payer: options.RequestPayer = None,
+    connect_timeout: options.ConnectTimeout = None,
+    read_timeout: options.ReadTimeout = None,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
+) -> None:
+    """Print the events of logs, or deliver them to processors: from files, folders, standard input or S3.
+
+    [bold]cloudtrail-processing process ./logs --where 'event_name=Delete*,failed=false'[/bold]
+
+    [bold]cloudtrail-processing process s3://bucket/AWSLogs/ --processor alerts:Deletions[/bold]
+
+    Events go to standard output, a summary to standard error. A log that fails does not stop the others.
+
+    Ends with 0 when every log was processed, 1 when one failed, 2 when the command or a setting cannot work.
+    """
+    # The other options are read from the context, by the names of their settings.
+    if form and processor:
+        raise typer.BadParameter("a processor takes the events, so none are printed", param_hint="--format")
+    console = standard_error()
+    with log_lines(console, level="WARNING"), clear_errors(console):
+        chosen = options.load_settings(ctx)
+    # The summary names what failed; beyond that only the tracebacks of processors are worth a line unasked.
+    level = chosen.log_level if "log_level" in chosen.model_fields_set else "ERROR"
+    with log_lines(console, level=level, form=chosen.log_format), clear_errors(console, form=chosen.log_format):
+        reader = None if chosen.processor and not form else ForReader(_printer(form))
+        raise typer.Exit(_sweep(paths, reader, settings=chosen, console=console))
+
+
+def _sweep(paths: list[str], reader: ForReader | None, *, settings: Settings, console: Console) -> int:
+    from cloudtrail_processing.cli.sources import Sources
+    from cloudtrail_processing.parts import Parts, aws_options
+    from cloudtrail_processing.sweep import process as sweep
+
+    sources = Sources(paths, aws_options(settings, Parts()))
+    if reader and not sources.in_buckets and "threads" not in settings.model_fields_set:
+        # Several threads would not read from disk faster, and would mix up the order of the logs.
+        settings = settings.model_copy(update={"threads": 1, "pollers": 1})
+    with _bar(console, total=None if sources.in_buckets else sources.known, printing=reader is not None) as reporter:
+        logs = sources.logs(wanted=lambda: reader is None or not reader.has_left)
+        summary = sweep(reader, logs, settings=settings, parts=Parts(reporter=reporter))
+    if reader and reader.has_left:
+        return READER_LEFT
+    if summary.logs or not sources.broken_off:
+        say(console, _told(summary))
+    for failed in summary.failed:
+        _complain(failed, console)
+    if sources.broken_off:
+        raise sources.broken_off
+    return FAILED if summary.failed else 0
+
+
+def _printer(form: Format | None) -> EventTable | JsonLines:
+    chosen = form or (Format.TABLE if sys.stdout.isatty() else Format.JSONL)
+    return EventTable() if chosen is Format.TABLE else JsonLines()
+
+
+def _told(summary: "Summary") -> str:
+    counts = {
+        "logs": summary.logs,
+        "records": summary.records,
+        "delivered": summary.delivered,
+        "filtered": summary.filtered,
+        "logs skipped": summary.skipped,
+        "logs failed": len(summary.failed),
+    }
+    return ", ".join(f"{what} {count:,}" for what, count in counts.items())
+
+
+def _complain(failed: Failed, console: Console) -> None:
+    """One line for each failure of a log: what happened to it, and where it lies."""
+    for one in (failed, *failed.also):
+        story = f"{type(one.error).__name__}: {whole_story(one.error)}".replace("\n", " ")
+        where = one.log.uri if one.log else "a log"
+        say(console, f"failed: {where}: {story}", style="red")
+
+
+class _Advance(ProgressReporter):
+    """Moves a bar on by one for every log."""
+
+    def __init__(self, bar: Progress, *, total: int | None) -> None:
+        self._bar = bar
+        self._task = bar.add_task("logs", total=total)
+
+    def report_end(self, status: ProgressStatus, token: object) -> None:
+        del token
+        if status.state is ProgressState.PROCESS_LOG:
+            self._bar.advance(self._task)
+
+
+@contextmanager
+def _bar(console: Console, *, total: int | None, printing: bool) -> Iterator[ProgressReporter]:
+    """A reporter that moves a bar, where there is a terminal for it that is not full of events anyway."""
+    if not can_be_live(console) or (printing and sys.stdout.isatty()):
+        yield ProgressReporter()
+        return
+    columns = (SpinnerColumn(), "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        yield _Advance(bar, total=total)

@@ -1,0 +1,99 @@
+"""``worker``: run processors on a queue until told to stop."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from cloudtrail_processing.cli import options
+from cloudtrail_processing.cli.status import StatusLine, Tally, can_be_live, live
+from cloudtrail_processing.cli.telling import FAILED, clear_errors, log_lines, standard_error
+from cloudtrail_processing.errors import ProcessorError
+from cloudtrail_processing.progress import LoggingReporter, ProgressReporter, Reporters
+from cloudtrail_processing.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def worker(
+    ctx: typer.Context,
+    *,
+    settings: options.SettingsFile = None,
+    processor: options.ProcessorNames = None,
+    option: options.ProcessorOptions = None,
+    where: options.WhereTexts = None,
+    queue_url: options.QueueUrl = None,
+    visibility_timeout: options.VisibilityTimeout = None,
+    wait_time: options.WaitTime = None,
+    pollers: options.Pollers = None,
+    threads: options.Threads = None,
+    batch_size: options.BatchSize = None,
+    grace_time: options.GraceTime = None,
+    max_inflated_bytes: options.MaxInflatedBytes = None,
+    max_ratio: options.MaxRatio = None,
+    region: options.Region = None,
+    profile: options.Profile = None,
+    endpoint_url: options.EndpointUrl = None,
+    s3_endpoint_url: options.S3EndpointUrl = None,
+    request_payer: options.RequestPayer = None,
+    connect_timeout: options.ConnectTimeout = None,
+    read_timeout: options.ReadTimeout = None,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
+) -> None:
+    """Receive notifications from an SQS queue and deliver the events of their logs to processors, until told to stop.
+
+    [bold]cloudtrail-processing worker --queue-url https://sqs.eu-west-1.amazonaws.com/123456789012/trail
+    --processor alerts:Deletions[/bold]
+
+    A message is deleted only when all its events were delivered. SIGTERM or Ctrl-C stops in order: what is in hand
+    finishes within the grace time, the rest goes back to the queue. A second signal ends at once.
+
+    Ends with 0 after a stop, 1 after a failure, 2 when the command or a setting cannot work.
+    """
+    # The options are read from the context, by the names of their settings.
+    console = standard_error()
+    with log_lines(console, level="WARNING"), clear_errors(console):
+        chosen = options.load_settings(ctx)
+    form = chosen.log_format
+    with log_lines(console, level=chosen.log_level, form=form), clear_errors(console, form=form):
+        _work(chosen, console)
+
+
+def _work(settings: Settings, console: Console) -> None:
+    from cloudtrail_processing.app import run
+    from cloudtrail_processing.parts import Parts
+
+    tally = Tally()
+    try:
+        with _showing(tally, settings, console) as reporter:
+            run(settings=settings, parts=Parts(reporter=reporter))
+    except ProcessorError as error:
+        if error.__cause__ is not None:
+            raise
+        _end_now(error)
+    logger.info("stopped: %s", tally)
+
+
+@contextmanager
+def _showing(tally: Tally, settings: Settings, console: Console) -> Iterator[ProgressReporter]:
+    """On a terminal a live line; elsewhere a log line for every log."""
+    if settings.log_format == "json" or not can_be_live(console):
+        yield Reporters(LoggingReporter(), tally)
+        return
+    line = StatusLine("working", tally)
+    with live(console, lambda: line):
+        yield tally
+
+
+def _end_now(error: ProcessorError) -> NoReturn:
+    """End without waiting for the thread of a processor that does not return; its messages were given back."""
+    logger.critical("%s", error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(FAILED)
