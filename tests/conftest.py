@@ -11,3 +11,8 @@ def corpora() -> Path:
     if not folder:
         pytest.skip("CLOUDTRAIL_CORPORA names no folder of real logs")
     return Path(folder)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Keep the names of tests readable where their input is a hundred thousand brackets."""
+    return f"{argname}-of-{len(val)}" if isinstance(val, str | bytes) and len(val) > 80 else None
