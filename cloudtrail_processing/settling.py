@@ -1,25 +1,23 @@
 """Carries verdicts out: deletes and visibility changes, in tens, with every failed entry tried again."""
 
 import asyncio
-import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import assert_never
 
-from cloudtrail_processing.errors import TransientError
+from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, TransientError
 from cloudtrail_processing.flow import Delete, QueueMessage, Reject, Release, Retry, Verdict
 from cloudtrail_processing.ports import Clock, EntryFailure, Queue
+from cloudtrail_processing.processor import Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressState
 from cloudtrail_processing.retry import SETTLE, Backoff
 
-logger = logging.getLogger(__name__)
-
 BATCH = 10
 """Entries in one SQS batch call."""
-LONGEST_DELAY = 41_000
-"""Seconds of invisibility asked for at most: SQS allows 12 hours from the receive, and work has taken some of it."""
+_LONGEST = 43_199
+"""Seconds of invisibility asked for at most: SQS refuses more than 12 hours from the receive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,9 @@ class Settled:
 class _Entry:
     message: QueueMessage
     verdict: Verdict
+    until: float
     settled: "asyncio.Future[Settled]"
     attempts: int = 0
-    not_before: float = 0.0
 
 
 class Settling:
@@ -49,36 +47,53 @@ class Settling:
         *,
         clock: Clock,
         progress: Progress,
+        on_failure: Callable[[Failure], None],
         linger: float = 0.1,
         attempts: int = 6,
         backoff: Backoff = SETTLE,
     ) -> None:
-        """A batch waits ``linger`` seconds to fill up; an entry is tried ``attempts`` times."""
+        """A batch waits ``linger`` seconds to fill up; an entry is tried ``attempts`` times, then ``on_failure``."""
         self._queue = queue
         self._clock = clock
         self._progress = progress
+        self._on_failure = on_failure
         self._linger = linger
         self._attempts = attempts
         self._backoff = backoff
         self._waiting: list[_Entry] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
+        self.waiting = 0
+        """Verdicts that have not taken effect yet."""
 
-    async def settle(self, message: QueueMessage, verdict: Verdict) -> Settled:
-        """Return when the verdict took effect, or could not be made to."""
-        entry = _Entry(message, verdict, asyncio.get_running_loop().create_future())
+    async def settle(self, message: QueueMessage, verdict: Verdict, *, until: float = math.inf) -> Settled:
+        """Return when the verdict took effect, or could not be made to.
+
+        ``until`` is when SQS would end the message's invisibility for good, in the clock's monotonic seconds.
+        """
+        entry = _Entry(message, verdict, until, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
         self._arrived.set()
-        return await entry.settled
+        self.waiting += 1
+        try:
+            return await entry.settled
+        finally:
+            self.waiting -= 1
 
     async def run(self) -> None:
-        """Send batches, for ever. Cancel it when nothing waits any more."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            if len(self._waiting) < BATCH:
-                await self._clock.sleep(self._linger)
-            self._send_waiting()
+        """Send batches, for ever. Cancel it when nothing waits any more: calls under way are cancelled too."""
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                if len(self._waiting) < BATCH:
+                    await self._clock.sleep(self._linger)
+                self._send_waiting()
+        finally:
+            calls = list(self._calls)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
 
     def _send_waiting(self) -> None:
         entries, self._waiting = self._waiting, []
@@ -93,29 +108,32 @@ class Settling:
     async def _call(
         self, entries: Sequence[_Entry], send: Callable[[Sequence[_Entry]], Awaitable[Sequence[EntryFailure]]]
     ) -> None:
+        error: Exception | None = None
         try:
             failures = {failure.message.receipt: failure for failure in await send(entries)}
-        except Exception as error:  # noqa: BLE001 - whatever happened, every entry must be tried again or given up
+        except Exception as caught:  # noqa: BLE001 - whatever happened, every entry must be tried again or given up
+            error = caught
             reason = f"{type(error).__name__}: {error}"
             failures = {entry.message.receipt: EntryFailure(entry.message, reason) for entry in entries}
-        again = [entry for entry in entries if not self._finish(entry, failures.get(entry.message.receipt))]
+        again = [entry for entry in entries if not self._finish(entry, failures.get(entry.message.receipt), error)]
         if again:
             await self._clock.sleep(self._backoff.delay(again[0].attempts))
             self._waiting += again
             self._arrived.set()
 
-    def _finish(self, entry: _Entry, failure: EntryFailure | None) -> bool:
-        """Resolve an entry that needs no further try."""
+    def _finish(self, entry: _Entry, failure: EntryFailure | None, error: Exception | None) -> bool:
+        """Resolve an entry that needs no further try. ``error`` is why the whole call failed, if it did."""
         entry.attempts += 1
         if failure and not failure.gone and entry.attempts < self._attempts:
             return False
         if failure:
-            logger.warning(
-                "message %s could not be settled (%s): %s; it comes back when its visibility timeout is over",
-                entry.message.message_id,
-                type(entry.verdict).__name__.lower(),
-                failure.reason,
+            kind = ConfigurationError if isinstance(error, ConfigurationError) else TransientError
+            given_up = kind(
+                f"message {entry.message.message_id} could not be settled ({type(entry.verdict).__name__.lower()}) in "
+                f"{entry.attempts} tries: {failure.reason}; it comes back when its visibility timeout is over"
             )
+            given_up.__cause__ = None if isinstance(error, CloudTrailProcessingError) else error
+            self._on_failure(Failure(Stage.SETTLE, given_up, message=entry.message))
         if not entry.settled.done():
             entry.settled.set_result(Settled(entry.message, entry.verdict, done=failure is None))
         return True
@@ -132,18 +150,21 @@ class Settling:
         return failures
 
     async def _change(self, entries: Sequence[_Entry]) -> Sequence[EntryFailure]:
-        verdicts = [(entry.message, entry.verdict) for entry in entries]
+        now = self._clock.monotonic()
         changes = [
-            (message, seconds_hidden(verdict)) for message, verdict in verdicts if not isinstance(verdict, Delete)
+            (entry.message, seconds_hidden(entry.verdict, longest=entry.until - now - 1))
+            for entry in entries
+            if not isinstance(entry.verdict, Delete)
         ]
         return await self._queue.change_visibility(changes)
 
 
-def seconds_hidden(verdict: Retry | Reject | Release) -> int:
-    """How many whole seconds a message that is not deleted stays invisible, within what SQS allows."""
+def seconds_hidden(verdict: Retry | Reject | Release, *, longest: float = math.inf) -> int:
+    """How many whole seconds a message that is not deleted stays invisible: ``longest`` and what SQS allows at most."""
     match verdict:
         case Retry(after) | Reject(after):
-            return math.ceil(min(max(after, 0), LONGEST_DELAY)) if math.isfinite(after) else LONGEST_DELAY
+            most = max(0, math.floor(min(longest, _LONGEST)))
+            return most if math.isnan(after) or after > most else math.ceil(max(after, 0))
         case Release():
             return 0
         case unreachable:

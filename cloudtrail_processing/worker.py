@@ -77,7 +77,7 @@ class Worker:
         self._owns_pool = pool is None
         progress = Progress(reporter or ProgressReporter())
         self._leases = Leases(queue, visibility=self._pace.visibility_timeout, clock=clock)
-        self._settling = Settling(queue, clock=clock, progress=progress)
+        self._settling = Settling(queue, clock=clock, progress=progress, on_failure=pipeline.tell)
         self._intake = Intake(
             queue,
             permits=self._pace.threads,
