@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from cloudtrail_processing.errors import CloudTrailProcessingError
+from cloudtrail_processing.errors import CloudTrailProcessingError, TransientError
 from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.ports import Clock, Queue
 from cloudtrail_processing.progress import Progress, ProgressState
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 BATCH = 10
 """Messages in one receive call at most."""
 SHORT = 0.5
-"""Seconds to rest when a poll came back empty at once, although it should have waited."""
+"""Seconds between two polls at least when the first came back empty, even if it did not wait."""
 
 
 class Intake:
@@ -52,49 +52,60 @@ class Intake:
         """Return the permit of one message that is no longer in work."""
         self._permits.release()
 
-    async def poll(self, *, wait: float, stopping: asyncio.Event) -> None:
-        """Receive until ``stopping`` is set; errors slow the loop down and never end it.
+    async def poll(self, *, wait: float, stopping: asyncio.Event, batch: int = BATCH) -> None:
+        """Receive up to ``batch`` messages at a time until ``stopping`` is set; errors never end the loop.
 
         A running long poll is left to end by itself: SQS may still hand messages to a call that was cut off, and they
         would stay hidden for the whole visibility timeout.
         """
         while not stopping.is_set():
-            permits = await self._take_permits()
-            received = 0
+            permits = await self._take_permits(batch)
+            received, pause = 0, 0.0
             try:
                 if not stopping.is_set():
-                    received = await self._receive(permits, wait)
-            except CloudTrailProcessingError as error:
-                self.failed_polls += 1
-                self.last_error = error
-                self._on_error(error)
+                    received, pause = await self._receive(permits, wait)
             finally:
                 for _ in range(permits - received):
                     self._permits.release()
-            if self.failed_polls:
-                await self._rest(self._backoff.delay(self.failed_polls), stopping)
+            if pause > 0:
+                await self._rest(pause, stopping)
 
-    async def _take_permits(self) -> int:
-        """One permit for certain, and as many more as are free, up to a full receive."""
+    async def _take_permits(self, most: int) -> int:
+        """One permit for certain, and as many more as are free."""
         await self._permits.acquire()
         taken = 1
-        while taken < BATCH and not self._permits.locked():
+        while taken < most and not self._permits.locked():
             await self._permits.acquire()
             taken += 1
         return taken
 
-    async def _receive(self, limit: int, wait: float) -> int:
+    async def _receive(self, limit: int, wait: float) -> tuple[int, float]:
+        """How many messages were received, and for how many seconds the poller should rest now."""
         asked = self._clock.monotonic()
-        with self._progress.step(ProgressState.POLL_QUEUE) as step:
-            messages = await self._queue.receive(limit=limit, wait=wait, visibility=self._visibility)
-            step.result(messages=len(messages))
+        try:
+            with self._progress.step(ProgressState.POLL_QUEUE) as step:
+                messages = await self._queue.receive(limit=limit, wait=wait, visibility=self._visibility)
+                step.result(messages=len(messages))
+        except Exception as error:  # noqa: BLE001 - a worker must outlive whatever one call met
+            return 0, self._after_failure(error)
         self.failed_polls = 0
-        self.empty_polls = 0 if messages else self.empty_polls + 1
         if messages:
+            self.empty_polls = 0
             self._on_messages(messages, asked)
-        elif self._clock.monotonic() - asked < min(wait, SHORT):
-            await self._clock.sleep(SHORT)
-        return len(messages)
+            return len(messages), 0
+        self.empty_polls += 1
+        return 0, SHORT - (self._clock.monotonic() - asked)
+
+    def _after_failure(self, error: Exception) -> float:
+        if isinstance(error, CloudTrailProcessingError):
+            known = error
+        else:
+            known = TransientError(f"receiving met a foreign error: {type(error).__name__}: {error}; it is tried again")
+            known.__cause__ = error
+        self.failed_polls += 1
+        self.last_error = known
+        self._on_error(known)
+        return self._backoff.delay(self.failed_polls)
 
     async def _rest(self, seconds: float, stopping: asyncio.Event) -> None:
         resting = asyncio.create_task(self._clock.sleep(seconds))
