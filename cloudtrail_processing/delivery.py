@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, RejectedRecords
-from cloudtrail_processing.filters.events import EventFilter
 from cloudtrail_processing.events import CloudTrailEvent
-from cloudtrail_processing.flow import EventBatch, LogObject, RejectedRecord
+from cloudtrail_processing.filters.events import EventFilter
 from cloudtrail_processing.filters.header import Header, decode_header
+from cloudtrail_processing.flow import EventBatch, LogObject, RejectedRecord
 from cloudtrail_processing.logfile import Records, build
 from cloudtrail_processing.ports import Quarantine
 from cloudtrail_processing.processor import EventProcessor
@@ -79,29 +79,40 @@ class Delivery:
         self._decode_slot = threading.Lock() if decode_slot is None else decode_slot
 
     def wants(self, log: LogObject) -> bool:
-        """False when every lane's filter can tell from the key alone that it wants nothing of the log."""
-        return any(_may_want(lane, log) for lane in self.lanes)
+        """False when every lane's filter can tell from the key alone that it wants nothing of the log.
+
+        A filter that fails cannot tell: its failure is told by ``run``, with the name of its processor.
+        """
+        return any(run.may_want() for run in self._runs(log))
 
     def run(self, records: Records, *, log: LogObject, keep_going: KeepGoing = never_stop) -> Delivered:
         """Hand every wanted event to every lane, in the order of the file; complain of bad records only after that.
 
-        A lane that fails gets no more of this log, the others go on. Raises what ``keep_going`` raises, and
-        ``ProcessorError`` when the quarantine fails.
+        A lane that fails gets no more of this log, the others go on. What ``keep_going`` raises ends the pass. All of
+        that, and a quarantine that fails, is in ``failures``; nothing is raised.
         """
-        runs = [_LaneRun(lane, log=log, batch_size=self._batch_size) for lane in self.lanes if _may_want(lane, log)]
-        rejects = _Rejects(self._quarantine)
+        runs = [run for run in self._runs(log) if run.may_want()]
+        rejects = _Rejects(self._quarantine, self._user_code)
         filtered = 0
-        for start in range(0, len(records), self._batch_size):
-            if not (active := [run for run in runs if run.failure is None]):
-                break
-            keep_going()
-            window = range(start, min(start + self._batch_size, len(records)))
-            rejected, unwanted = self._decode(records, window, log=log, runs=active)
-            rejects.take(rejected)
-            filtered += unwanted
-            self._flush(active, keep_going=keep_going, last=window.stop == len(records))
-        failures = (*(run.failure for run in runs if run.failure), *rejects.failures())
+        interruption: list[LaneFailure] = []
+        try:
+            for window in _windows(len(records), self._batch_size):
+                active = [run for run in runs if run.failure is None]
+                if runs and not active:
+                    break
+                keep_going()
+                rejected, unwanted = self._decode(records, window, log=log, runs=active)
+                rejects.take(rejected)
+                filtered += unwanted
+                self._flush(active, keep_going=keep_going, last=window.stop == len(records))
+        except CloudTrailProcessingError as error:
+            interruption = [LaneFailure(None, error)]
+        lanes = [run.failure for run in runs if run.failure]
+        failures = (*lanes, *interruption, *rejects.failures(to_the_end=not interruption))
         return Delivered(len(records), filtered, rejects.count, failures)
+
+    def _runs(self, log: LogObject) -> "list[_LaneRun]":
+        return [_LaneRun(lane, log=log, batch_size=self._batch_size) for lane in self.lanes]
 
     def _decode(
         self, records: Records, window: range, *, log: LogObject, runs: Sequence["_LaneRun"]
@@ -142,6 +153,13 @@ class _LaneRun:
     @property
     def has_filter(self) -> bool:
         return self._lane.filter is not None
+
+    def may_want(self) -> bool:
+        """False when the filter can tell from the key that it wants nothing of the log."""
+        answer: bool | None = None
+        with self._guarded_filter():
+            answer = None if self._lane.filter is None else self._lane.filter.on_log(self._log)
+        return answer is not False
 
     def candidates(self, window: range, headers: Sequence[Header | None]) -> Mapping[int, bool | None]:
         """Which records may be wanted: True for certain, None when only the whole event can tell."""
@@ -191,31 +209,38 @@ class _LaneRun:
 class _Rejects:
     """The bad records of one log: kept in the quarantine window by window, or counted to fail the log at its end."""
 
-    def __init__(self, quarantine: Quarantine | None) -> None:
+    def __init__(self, quarantine: Quarantine | None, user_code: UserCode) -> None:
         self._quarantine = quarantine
+        self._user_code = user_code
         self._first: RejectedRecord | None = None
+        self._error: CloudTrailProcessingError | None = None
         self.count = 0
 
     def take(self, rejected: Sequence[RejectedRecord]) -> None:
-        """Keep them now; raises ``ProcessorError`` when the quarantine cannot."""
+        """Keep them now; a quarantine that has failed is not asked again for this log."""
         if not rejected:
             return
         self.count += len(rejected)
         self._first = self._first or rejected[0]
-        if self._quarantine is not None:
-            with guarded("the quarantine"):
-                self._quarantine.keep(rejected)
+        if self._quarantine is None or self._error:
+            return
+        try:
+            self._user_code.call("the quarantine", self._quarantine.keep, rejected)
+        except CloudTrailProcessingError as error:
+            self._error = error
 
-    def failures(self) -> tuple[LaneFailure, ...]:
+    def failures(self, *, to_the_end: bool) -> tuple[LaneFailure, ...]:
         """Without a quarantine, bad records fail the log, so that its message stays and nothing is silently dropped."""
-        if self._first is None or self._quarantine is not None:
+        if self._error is not None:
+            return (LaneFailure(None, self._error),)
+        if self._first is None or self._quarantine is not None or not to_the_end:
             return ()
         text = (
             f"{self.count} bad record(s) in {self._first.log.uri}, the first at index {self._first.index}: "
-            f"{self._first.error}; all good records were delivered; configure a quarantine to keep bad ones"
+            f"{self._first.error}; the good ones were not held up; configure a quarantine to keep bad ones"
         )
         return (LaneFailure(None, RejectedRecords(text)),)
 
 
-def _may_want(lane: Lane, log: LogObject) -> bool:
-    return lane.filter is None or lane.filter.on_log(log) is not False
+def _windows(count: int, size: int) -> Iterator[range]:
+    return (range(start, min(start + size, count)) for start in range(0, count, size))
