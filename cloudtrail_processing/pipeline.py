@@ -4,19 +4,24 @@ The same pipeline serves the worker, S3 keys and files on disk. It never raises:
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from cloudtrail_processing.delivery import Delivered, Delivery, KeepGoing, never_stop
 from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
+    CorruptLog,
     Disposition,
+    LogTooLarge,
     NotificationError,
     ProcessorError,
+    RejectedRecords,
     Stopped,
     TransientError,
 )
+from cloudtrail_processing.filters.logs import SourceFilter
 from cloudtrail_processing.flow import (
     Failed,
     FetchedLog,
@@ -37,12 +42,24 @@ from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter, ProgressState
 from cloudtrail_processing.retry import in_place
 from cloudtrail_processing.settlement import disposition
-from cloudtrail_processing.filters.logs import SourceFilter
 from cloudtrail_processing.usercode import guarded
 
 logger = logging.getLogger(__name__)
 
 SKIPPED_BY_HANDLER = "an exception handler accepted the loss"
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One log in hand: what announced it, what may interrupt the work, and its records when they came with it."""
+
+    log: LogObject
+    message: QueueMessage | None
+    keep_going: KeepGoing
+    inline: tuple[bytes, ...] = ()
+
+    def failure(self, stage: Stage, error: CloudTrailProcessingError, *, processor: str | None = None) -> Failure:
+        return Failure(stage, error, self.message, self.log, processor)
 
 
 class Pipeline:
@@ -60,8 +77,12 @@ class Pipeline:
         reporter: ProgressReporter | None = None,
         limits: Limits | None = None,
         fetch_attempts: int = 4,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``splitter`` turns an inflated log into records; ``fetch_attempts`` bounds the retries of one download."""
+        """``splitter`` turns an inflated log into records.
+
+        ``fetch_attempts`` bounds the tries of one download, between which the thread rests by ``pause(seconds)``.
+        """
         self._store = store
         self._delivery = delivery
         self._parser = parser
@@ -71,25 +92,34 @@ class Pipeline:
         self._progress = Progress(reporter or ProgressReporter())
         self._limits = limits or Limits()
         self._fetch_attempts = fetch_attempts
+        self._pause = pause
 
     def handle(self, message: QueueMessage, *, keep_going: KeepGoing = never_stop) -> Handled:
         """Everything one message names, log by log: one log's failure never hides the others.
 
-        ``keep_going`` is called between batches and raises ``Stopped`` or ``LeaseLost`` to end the work.
+        ``keep_going`` is called before each download and between batches, and raises ``Stopped`` or ``LeaseLost`` to
+        end the work.
         """
         try:
             with self._progress.step(ProgressState.PROCESS_SOURCE, message=message) as step:
                 handled = self._handle(message, keep_going)
-                step.result(succeeded=not any(isinstance(outcome, Failed) for outcome in handled.outcomes))
+                errors = [outcome.error for outcome in handled.outcomes if isinstance(outcome, Failed)]
+                step.result(succeeded=not errors, error=errors[0] if errors else None)
                 return handled
         except Exception as error:  # noqa: BLE001 - a bug of ours must cost neither the message nor the worker
-            return Handled(message, 1, (self._uncaught(error, message),))
+            return Handled(message, 1, (self._uncaught(error, message=message),))
 
     def process_log(
         self, log: LogObject, *, message: QueueMessage | None = None, keep_going: KeepGoing = never_stop
     ) -> Outcome:
         """One log: fetched, inflated, split, delivered."""
-        return self._process(log, message, lambda: self._read(log, message, keep_going), keep_going)
+        return self._process(_Work(log, message, keep_going))
+
+    def tell(self, failure: Failure) -> None:
+        """Tell the exception handler of a failure that concerns no message, such as a failed poll."""
+        self._failed(failure)
+
+    # ── a message ──
 
     def _handle(self, message: QueueMessage, keep_going: KeepGoing) -> Handled:
         match self._parse(message):
@@ -105,78 +135,89 @@ class Pipeline:
         """Exactly one outcome for each thing the notification names."""
         yield from notification.ignored
         for log in notification.logs:
-            yield self.process_log(log, message=message, keep_going=keep_going)
+            yield self._process(_Work(log, message, keep_going))
         if notification.inline:
             log = LogObject(bucket="", key=f"message/{message.message_id}", kind=LogKind.EVENTS)
-            yield self._process(log, message, lambda: (log, Records.of(notification.inline)), keep_going)
+            yield self._process(_Work(log, message, keep_going, notification.inline))
 
     def _parse(self, message: QueueMessage) -> Notification | Ignored | Failed:
         try:
             with self._progress.step(ProgressState.PARSE_MESSAGE, message=message), guarded("the message parser"):
-                parsed = self._parser(message)
-                if parsed is None:
-                    raise NotificationError("no parser knows this message")
-                return parsed
+                return _checked(self._parser(message))
         except CloudTrailProcessingError as error:
             failed = self._failed(Failure(Stage.PARSE, error, message=message))
             return Ignored(SKIPPED_BY_HANDLER) if disposition(failed) is Disposition.SKIP else failed
 
-    def _process(
-        self,
-        log: LogObject,
-        message: QueueMessage | None,
-        read: Callable[[], tuple[LogObject, Records]],
-        keep_going: KeepGoing,
-    ) -> Outcome:
-        with self._progress.step(ProgressState.PROCESS_LOG, message=message, log=log) as step:
-            outcome = self._filtered(log, message) or self._deliver(log, message, read, keep_going)
-            step.result(**_facts(outcome))
-        return outcome
+    # ── a log ──
 
-    def _filtered(self, log: LogObject, message: QueueMessage | None) -> Outcome | None:
+    def _process(self, work: _Work) -> Outcome:
+        try:
+            with self._progress.step(ProgressState.PROCESS_LOG, message=work.message, log=work.log) as step:
+                outcome = self._filtered(work) or self._deliver(work)
+                step.result(**_facts(outcome))
+                return outcome
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the message's other logs
+            return self._uncaught(error, message=work.message, log=work.log)
+
+    def _filtered(self, work: _Work) -> Outcome | None:
         """Skipped when no filter wants the log, by its key and its message alone; None when it has to be read."""
         try:
             with guarded("a source filter"):
-                if self._source_filter is not None and not self._source_filter.accepts(log, message):
-                    return Skipped(log, "the source filter does not want it")
-                if not self._delivery.wants(log):
-                    return Skipped(log, "no processor's filter wants it")
+                if self._source_filter is not None and not self._source_filter.accepts(work.log, work.message):
+                    return Skipped(work.log, "the source filter does not want it")
         except CloudTrailProcessingError as error:
-            return _combined(log, [self._failed(Failure(Stage.FILTER, error, message=message, log=log))])
-        return None
+            return self._settled(work, [work.failure(Stage.FILTER, error)])
+        return None if self._delivery.wants(work.log) else Skipped(work.log, "no processor's filter wants it")
 
-    def _deliver(
-        self,
-        log: LogObject,
-        message: QueueMessage | None,
-        read: Callable[[], tuple[LogObject, Records]],
-        keep_going: KeepGoing,
-    ) -> Outcome:
-        stage = Stage.READ
-        try:
-            keep_going()
-            known, records = read()
-            stage = Stage.PROCESS
-            delivered = self._delivery.run(records, log=known, keep_going=keep_going)
-        except CloudTrailProcessingError as error:
-            return _combined(log, [self._failed(Failure(stage, error, message=message, log=log))])
+    def _deliver(self, work: _Work) -> Outcome:
+        read = (work.log, Records.of(work.inline)) if work.inline else self._read(work)
+        if isinstance(read, Failure):
+            return self._settled(work, [read])
+        log, records = read
+        delivered = self._delivery.run(records, log=log, keep_going=work.keep_going)
         if not delivered.failures:
-            return _processed(log, delivered)
-        failures = (Failure(Stage.PROCESS, lane.error, message, log, lane.processor) for lane in delivered.failures)
-        return _combined(log, [self._failed(failure) for failure in failures])
+            return _processed(work.log, delivered)
+        return self._settled(
+            work, [work.failure(_stage(it.error), it.error, processor=it.processor) for it in delivered.failures]
+        )
 
-    def _read(self, log: LogObject, message: QueueMessage | None, keep_going: KeepGoing) -> tuple[LogObject, Records]:
+    def _read(self, work: _Work) -> tuple[LogObject, Records] | Failure:
         """The log's records; and the log itself with the version that was really read, so that its id is stable."""
-        with self._progress.step(ProgressState.DOWNLOAD_LOG, message=message, log=log) as step:
-            retrying = in_place(attempts=self._fetch_attempts, seconds=30, before_attempt=keep_going)
-            fetched: FetchedLog = retrying(self._store.fetch, log, limit=self._limits.inflated)
-            step.result(size=len(fetched.body))
-        known = replace(log, etag=fetched.etag or log.etag, version_id=fetched.version_id or log.version_id)
-        return known, self._splitter(inflate(fetched.body, limits=self._limits))
+        stage = Stage.FETCH
+        try:
+            fetched = self._fetch(work)
+            stage = Stage.READ
+            log = work.log
+            known = replace(log, etag=fetched.etag or log.etag, version_id=fetched.version_id or log.version_id)
+            return known, self._split(fetched.body, log=known)
+        except CloudTrailProcessingError as error:
+            return work.failure(stage, error)
 
-    def tell(self, failure: Failure) -> None:
-        """Tell the exception handler of a failure that concerns no message, such as a failed poll."""
-        self._failed(failure)
+    def _fetch(self, work: _Work) -> FetchedLog:
+        with self._progress.step(ProgressState.DOWNLOAD_LOG, message=work.message, log=work.log) as step:
+            retrying = in_place(attempts=self._fetch_attempts, seconds=30, before_attempt=work.keep_going)
+            fetched: FetchedLog = retrying.copy(sleep=self._pause)(
+                self._store.fetch, work.log, limit=self._limits.inflated
+            )
+            step.result(size=len(fetched.body))
+            return fetched
+
+    def _split(self, body: bytes, *, log: LogObject) -> Records:
+        try:
+            return self._splitter(inflate(body, limits=self._limits))
+        except CorruptLog as error:
+            kind = LogTooLarge if isinstance(error, LogTooLarge) else CorruptLog
+            raise kind(f"{log.uri}: {error}") from error.__cause__
+
+    # ── failures ──
+
+    def _settled(self, work: _Work, failures: Sequence[Failure]) -> Outcome:
+        """One outcome for one log: skipped when a handler accepted every loss, else failed with all that remains."""
+        told = [self._failed(failure) for failure in failures]
+        remaining = [failed for failed in told if disposition(failed) is not Disposition.SKIP]
+        if not remaining:
+            return Skipped(work.log, SKIPPED_BY_HANDLER)
+        return replace(remaining[0], also=tuple(remaining[1:]))
 
     def _failed(self, failure: Failure) -> Failed:
         """Tell the exception handler, and note what it chose."""
@@ -191,23 +232,27 @@ class Pipeline:
             logger.exception("the exception handler failed; the error's own disposition applies")
             return Failed(failure.log, failure.error)
 
-    def _uncaught(self, error: Exception, message: QueueMessage) -> Failed:
+    def _uncaught(self, error: Exception, *, message: QueueMessage | None, log: LogObject | None = None) -> Failed:
         """A bug of ours: reported, and the message is kept."""
-        surprise = TransientError(
-            f"message {message.message_id} met a bug: {type(error).__name__}; the message is kept"
-        )
-        surprise.__cause__ = error
-        with self._progress.step(ProgressState.UNCAUGHT_EXCEPTION, message=message) as step:
+        with self._progress.step(ProgressState.UNCAUGHT_EXCEPTION, message=message, log=log) as step:
             step.result(succeeded=False, error=error)
-        return self._failed(Failure(Stage.PROCESS, surprise, message=message))
+        met = log.uri if log else f"message {message.message_id}" if message else "the work"
+        surprise = TransientError(f"{met} met a bug: {type(error).__name__}; nothing was settled")
+        surprise.__cause__ = error
+        return self._failed(Failure(Stage.PROCESS, surprise, message=message, log=log))
 
 
-def _combined(log: LogObject, failures: Sequence[Failed]) -> Outcome:
-    """One outcome for one log: skipped when a handler accepted every loss, else failed with all that remains."""
-    remaining = [failed for failed in failures if disposition(failed) is not Disposition.SKIP]
-    if not remaining:
-        return Skipped(log, SKIPPED_BY_HANDLER)
-    return replace(remaining[0], also=tuple(remaining[1:]))
+def _checked(parsed: Notification | Ignored | None) -> Notification | Ignored:
+    """What a parser said; user code may be of any type."""
+    if parsed is None:
+        raise NotificationError("no parser knows this message")
+    if not isinstance(parsed, Notification | Ignored):
+        raise TypeError(f"a parser returns Notification, Ignored or None, not {type(parsed).__name__}")
+    return parsed
+
+
+def _stage(error: CloudTrailProcessingError) -> Stage:
+    return Stage.READ if isinstance(error, RejectedRecords) else Stage.PROCESS
 
 
 def _processed(log: LogObject, delivered: Delivered) -> Processed:
@@ -241,5 +286,6 @@ def _level(error: CloudTrailProcessingError) -> int:
 def _story(failure: Failure) -> str:
     """What failed, where, and what it was: one line for whoever is awake."""
     message = f" of message {failure.message.message_id}" if failure.message else ""
-    where = f" {failure.log.uri}" if failure.log else ""
-    return f"stage {failure.stage}{where}{message}: {type(failure.error).__name__}: {failure.error}"
+    text = f"{type(failure.error).__name__}: {failure.error}"
+    where = f" {failure.log.uri}" if failure.log and failure.log.uri not in text else ""
+    return f"stage {failure.stage}{where}{message}: {text}"
