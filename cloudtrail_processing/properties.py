@@ -1,5 +1,6 @@
 """The Java library's ``.properties`` file, read as it is, in the words of our settings."""
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -23,7 +24,9 @@ WITHOUT_EFFECT = {
 }
 """Keys that are understood and change nothing, and why."""
 
-_SEPARATOR = re.compile(r"(?<!\\)(?:\\\\)*(\s*[=:]\s*|\s+)")
+_BLANKS = " \t\f"
+_SEPARATOR = re.compile(r"(?<!\\)(?:\\\\)*([ \t\f]*[=:][ \t\f]*|[ \t\f]+)")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _PLAIN = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
@@ -31,8 +34,8 @@ _PLAIN = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 def java_settings(text: str) -> tuple[dict[str, str], list[str]]:
     """Settings and warnings from the text of a properties file; keys that it leaves out keep our defaults.
 
-    Raises ``ValueError`` for a key that neither library knows, naming it; values never appear in any text, because
-    two of the keys hold secrets. Answers to the Java class ``PropertiesFileConfiguration``.
+    Keys that neither library knows have no effect, as in Java, but are warned of. No warning shows a value: two of the
+    keys hold secrets. Answers to the Java class ``PropertiesFileConfiguration``.
     """
     settings: dict[str, str] = {}
     warnings: list[str] = []
@@ -42,8 +45,9 @@ def java_settings(text: str) -> tuple[dict[str, str], list[str]]:
         elif key in WITHOUT_EFFECT:
             warnings.append(f"{key} has no effect: {WITHOUT_EFFECT[key]}")
         else:
-            known = ", ".join([*SAME, *WITHOUT_EFFECT])
-            raise ValueError(f"unknown key {key!r} in the properties file; known are {known}")
+            near = difflib.get_close_matches(key, [*SAME, *WITHOUT_EFFECT], n=1)
+            guess = f"; did you mean {near[0]}?" if near else ""
+            warnings.append(f"{key} has no effect: neither the Java library nor this one knows it{guess}")
     if _number(settings.get("pollers")) > (threads := _number(settings.get("threads"))) > 0:
         settings["pollers"] = str(threads)
         warnings.append(f"numOfParallelReaders is lowered to threadCount ({threads}): more would only wait")
@@ -58,7 +62,7 @@ def pairs(text: str) -> Iterator[tuple[str, str]]:
     for line in _logical_lines(text):
         found = _SEPARATOR.search(line)
         key, value = (line[: found.start(1)], line[found.end(1) :]) if found else (line, "")
-        yield _unescaped(key), _unescaped(value).rstrip()
+        yield _unescaped(key), _unescaped(value).rstrip(_BLANKS)
 
 
 def _number(text: str | None) -> int:
@@ -67,8 +71,8 @@ def _number(text: str | None) -> int:
 
 def _logical_lines(text: str) -> Iterator[str]:
     waiting = ""
-    for line in text.splitlines():
-        stripped = line.lstrip()
+    for line in _LINE_END.split(text):
+        stripped = line.lstrip(_BLANKS)
         if not waiting and (not stripped or stripped[0] in "#!"):
             continue
         ends_open = (len(stripped) - len(stripped.rstrip("\\"))) % 2 == 1
@@ -81,6 +85,8 @@ def _logical_lines(text: str) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(
+    plain = _ESCAPE.sub(
         lambda found: chr(int(found[1][1:], 16)) if len(found[1]) == 5 else _PLAIN.get(found[1], found[1]), text
     )
+    # Java writes a character beyond the 16-bit range as two escapes.
+    return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

@@ -4,9 +4,12 @@ Credentials are no settings: they come through boto3's own chain, and ``profile`
 """
 
 import difflib
+import functools
 import json
 import logging
+import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,6 +21,9 @@ from cloudtrail_processing.properties import java_settings
 
 logger = logging.getLogger(__name__)
 
+PREFIX = "CLOUDTRAIL_PROCESSING_"
+"""What the names of all environment variables begin with."""
+
 Texts = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -27,7 +33,7 @@ class Settings(BaseSettings):
     Every field ``name`` is ``CLOUDTRAIL_PROCESSING_NAME`` in the environment and ``name`` in a TOML file.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CLOUDTRAIL_PROCESSING_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
     # ── what to run ──
     processor: Texts = Field((), description="processors to run: package.module:Class, or the name of an entry point")
@@ -77,7 +83,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.pollers > self.threads:
+        if self.pollers > self.threads and "pollers" in self.model_fields_set:
             raise ValueError(f"pollers ({self.pollers}) must not exceed threads ({self.threads}): they would only wait")
         if self.queue_url is not None and not self.queue_url.startswith(("https://", "http://")):
             raise ValueError(
@@ -89,28 +95,53 @@ class Settings(BaseSettings):
     def load(cls, file: str | Path | None = None, **values: Any) -> Self:
         """Settings from ``values``, else the environment, else ``file`` (TOML, or the Java library's .properties).
 
-        Raises ``SettingsError`` with one line for each mistake.
+        ``options`` are merged key by key. Raises ``SettingsError`` that names every mistake, without its value.
         """
         from_file = _read(Path(file)) if file is not None else {}
+        _warn_of_misspelled(os.environ, cls)
         try:
-            return cls(**{**from_file, **EnvSettingsSource(cls)(), **values})
+            return cls(**functools.reduce(_merged, (from_file, EnvSettingsSource(cls)(), values)))
         except ValidationError as error:
             raise SettingsError("; ".join(_mistake(dict(detail), cls) for detail in error.errors())) from None
         except ValueError as error:
-            raise SettingsError(str(error)) from error
+            raise SettingsError(str(error)) from None
+
+    @classmethod
+    def of(cls, given: Self | None, **values: Any) -> Self:
+        """``given``, else what ``load(**values)`` makes; ``SettingsError`` for both, as one would be without effect."""
+        if given is None:
+            return cls.load(**values)
+        if values:
+            names = ", ".join(values)
+            raise SettingsError(f"settings are given and {names} beside them: put {names} into Settings.load(…)")
+        return given
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding="utf-8")
         if file.suffix != ".properties":
-            return tomllib.loads(text)
-        values, remarks = java_settings(text)
+            return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        values, remarks = java_settings(file.read_bytes().decode("latin-1"))  # the encoding that Java prescribes
     except (OSError, ValueError) as error:
         raise SettingsError(f"cannot read the settings file {file}: {error}") from error
     for remark in remarks:
         logger.warning("%s: %s", file, remark)
-    return values
+    return dict(values)
+
+
+def _merged(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    """Both, where ``high`` goes first; tables that stand in both are merged in the same way."""
+    tables = {name for name in low.keys() & high.keys() if isinstance(low[name], dict) and isinstance(high[name], dict)}
+    return {**low, **high, **{name: _merged(low[name], high[name]) for name in tables}}
+
+
+def _warn_of_misspelled(environment: Iterable[str], settings: type[BaseSettings]) -> None:
+    for variable in environment:
+        name = variable.upper().removeprefix(PREFIX).lower()
+        if variable.upper().startswith(PREFIX) and name not in settings.model_fields:
+            near = difflib.get_close_matches(name, settings.model_fields, n=1)
+            guess = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+            logger.warning("the environment variable %s is no setting and has no effect%s", variable, guess)
 
 
 def _mistake(detail: dict[str, Any], settings: type[BaseSettings]) -> str:
