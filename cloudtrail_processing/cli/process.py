@@ -138,11 +138,11 @@ def _told(summary: "Summary") -> str:
 
 
 def _complain(failed: Failed, console: Console) -> None:
-    """One line for each failure of a log: what happened to it, and where it lies."""
+    """One line for each failure of a log: where it lies, and what happened to it."""
     for one in (failed, *failed.also):
-        story = f"{type(one.error).__name__}: {whole_story(one.error)}".replace("\n", " ")
-        where = one.log.uri if one.log else "a log"
-        say(console, f"failed: {where}: {story}", style="red")
+        story = whole_story(one.error).replace("\n", " ")
+        where = f"{one.log.uri}: " if one.log and one.log.uri not in story else ""
+        say(console, f"failed: {where}{story} ({type(one.error).__name__})", style="red")
 
 
 class _Advance(ProgressReporter):

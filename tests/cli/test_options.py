@@ -1,0 +1,97 @@
+"""Every setting is an option under its own name, and ``--help`` tells a newcomer what there is."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import typer
+from commands import COMMAND, invoke
+
+from cloudtrail_processing.cli.options import processor_option
+from cloudtrail_processing.settings import Settings
+
+OTHER_NAMES = {"options": "option"}
+
+
+def test_every_setting_is_an_option_of_the_worker() -> None:
+    text = invoke("worker", "--help").stdout
+    names = [OTHER_NAMES.get(name, name).replace("_", "-") for name in Settings.model_fields]
+    assert [name for name in names if f"--{name} " not in text] == []
+
+
+@pytest.mark.parametrize("command", ["worker", "process", "demo"])
+def test_help_says_what_a_command_does_and_how_it_ends(command: str) -> None:
+    result = invoke(command, "--help")
+    assert result.exit_code == 0
+    assert "Ends with 0" in result.stdout
+
+
+def test_help_shows_the_commands_and_where_to_begin() -> None:
+    for arguments in ([], ["--help"], ["-h"]):
+        text = invoke(*arguments).output
+        assert all(command in text for command in ("worker", "process", "demo", "--version"))
+        assert "cloudtrail-processing demo" in text
+        assert "CLOUDTRAIL_PROCESSING_<NAME>" in text
+
+
+def test_help_explains_a_setting_in_its_own_words_with_its_default() -> None:
+    text = invoke("worker", "--help").stdout
+    assert "How long one receive waits for messages. Default: 20." in text
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = invoke("--version")
+    assert result.exit_code == 0
+    name, version = result.stdout.split()
+    assert name == "cloudtrail-processing"
+    assert version[0].isdigit()
+
+
+def test_help_does_not_wait_for_aws_clients_or_the_demo() -> None:
+    program = (
+        "import sys\nfrom cloudtrail_processing.cli import app\n"
+        "print([name for name in ('boto3', 'botocore', 'aiobotocore', 'obstore', 'moto') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert COMMAND[-1] == "cloudtrail_processing"
+    assert invoke("wroker").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("size=5", 5),
+        ("size=1.5", 1.5),
+        ("size=-1e3", -1000.0),
+        ("on=true", True),
+        ("on=false", False),
+        ("none=null", None),
+        ("name=prod/db=1", "prod/db=1"),
+        ("name=", ""),
+        ("name= spaced ", " spaced "),
+        ("account=000011112222", "000011112222"),
+        ("account='111122223333'", "111122223333"),
+        ('account="111122223333"', "111122223333"),
+        ("names=['a', 'b']", ["a", "b"]),
+        ('limits={"a": [1]}', {"a": [1]}),
+        ("since=2026-01-01", "2026-01-01"),
+        ("text=1\nother = 2", "1\nother = 2"),
+        ("text=True", "True"),
+    ],
+)
+def test_an_option_of_a_processor_is_a_number_a_boolean_a_list_or_else_text(text: str, value: Any) -> None:
+    name, found = processor_option(text)
+    assert name == text.partition("=")[0]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("text", ["path", "=x", ""])
+def test_an_option_without_name_or_value_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="key=value"):
+        processor_option(text)

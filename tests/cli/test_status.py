@@ -1,0 +1,45 @@
+"""The tally counts what was received, deleted, read, delivered and failed."""
+
+from rich.console import Console
+
+from cloudtrail_processing.cli.status import StatusLine, Tally, can_be_live
+from cloudtrail_processing.flow import LogObject
+from cloudtrail_processing.progress import ProgressState, ProgressStatus
+
+LOG = LogObject("bucket", "key")
+STEPS = (
+    ProgressStatus(ProgressState.POLL_QUEUE, succeeded=True, messages=3),
+    ProgressStatus(ProgressState.PARSE_MESSAGE, succeeded=True),
+    ProgressStatus(ProgressState.PARSE_MESSAGE, succeeded=False),
+    ProgressStatus(ProgressState.DOWNLOAD_LOG, log=LOG, succeeded=True, size=100),
+    ProgressStatus(ProgressState.PROCESS_LOG, log=LOG, succeeded=True, records=1500, delivered=1200, filtered=300),
+    ProgressStatus(ProgressState.DOWNLOAD_LOG, log=LOG, succeeded=False),
+    ProgressStatus(ProgressState.PROCESS_LOG, log=LOG, succeeded=False),
+    ProgressStatus(ProgressState.PROCESS_SOURCE, succeeded=False),
+    ProgressStatus(ProgressState.DELETE_MESSAGE, succeeded=True),
+    ProgressStatus(ProgressState.DELETE_FILTERED_MESSAGE, succeeded=True),
+    ProgressStatus(ProgressState.DELETE_MESSAGE, succeeded=False),
+)
+
+
+def counted() -> Tally:
+    tally = Tally()
+    for status in STEPS:
+        tally.report_end(status, tally.report_start(status))
+    return tally
+
+
+def test_every_step_counts_once() -> None:
+    assert str(counted()) == "messages 3, deleted 2, logs 1, events 1,200, filtered 300, failures 2"
+
+
+def test_the_line_shows_the_tally() -> None:
+    console = Console(width=150, record=True, force_terminal=False)
+    console.print(StatusLine("working", counted()))
+    _, *shown = console.export_text().split()
+    assert shown[0] == "working"
+    assert " ".join(shown[2:]) == str(counted()).replace(", ", " ")
+
+
+def test_colours_that_were_asked_for_do_not_make_a_file_a_terminal() -> None:
+    assert not can_be_live(Console(force_terminal=True, stderr=True))
