@@ -94,9 +94,9 @@ def load_settings(ctx: typer.Context) -> Settings:
     Options of processors are added to those of the file. Raises ``SettingsError``.
     """
     given = {name: value for name, value in ctx.params.items() if name in Settings.model_fields}
-    settings = Settings.load(ctx.params.get("settings"), **{k: v for k, v in given.items() if v not in (None, [], ())})
     options = dict(processor_option(text) for text in ctx.params.get("option") or ())
-    return settings.model_copy(update={"options": {**settings.options, **options}})
+    values = {**given, "options": options or None}
+    return Settings.load(ctx.params.get("settings"), **{k: v for k, v in values.items() if v not in (None, [], ())})
 
 
 def processor_option(text: str) -> tuple[str, Any]:

@@ -105,7 +105,7 @@ def _sweep(paths: list[str], reader: ForReader | None, *, settings: Settings, co
     sources = Sources(paths, aws_options(settings, Parts()))
     if reader and not sources.in_buckets and "threads" not in settings.model_fields_set:
         # Several threads would not read from disk faster, and would mix up the order of the logs.
-        settings = settings.model_copy(update={"threads": 1, "pollers": 1})
+        settings = settings.model_copy(update={"threads": 1})
     with _bar(console, total=None if sources.in_buckets else sources.known, printing=reader is not None) as reporter:
         logs = sources.logs(wanted=lambda: reader is None or not reader.has_left)
         summary = sweep(reader, logs, settings=settings, parts=Parts(reporter=reporter))
