@@ -2,15 +2,17 @@
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 from cloudtrail_processing.aws.session import AwsOptions
 from cloudtrail_processing.delivery import Delivery, Lane
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.filters.events import EventFilter, event_filter
 from cloudtrail_processing.filters import Where
+from cloudtrail_processing.filters.events import EventFilter, event_filter
+from cloudtrail_processing.filters.logs import SourceCallable, SourceFilter, source_filter
 from cloudtrail_processing.logfile import Limits, Records, split
 from cloudtrail_processing.notification import Parser, in_front
 from cloudtrail_processing.pipeline import Pipeline
@@ -19,10 +21,9 @@ from cloudtrail_processing.ports import Clock, LogStore, Quarantine, Queue
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler
 from cloudtrail_processing.progress import LoggingReporter, ProgressReporter
 from cloudtrail_processing.settings import Settings
-from cloudtrail_processing.filters.logs import SourceCallable, SourceFilter, source_filter
 from cloudtrail_processing.usercode import UserCode
 
-Processors = EventProcessor | Sequence[EventProcessor]
+Processors = EventProcessor | Iterable[EventProcessor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,27 @@ def processors_of(given: Processors | None, settings: Settings) -> tuple[EventPr
     Without any, every message would count as delivered, so that is a ``SettingsError``.
     """
     if given is None:
-        chosen = tuple(load_processor(name, settings.options) for name in settings.processor)
+        chosen = tuple(load_processor(name, _options_of(name, settings)) for name in settings.processor)
     else:
-        chosen = (given,) if isinstance(given, EventProcessor) or not isinstance(given, Sequence) else tuple(given)
+        chosen = _each(given)
     if not chosen:
         raise SettingsError("no processor: pass one, or name one by the setting processor (package.module:Class)")
     for processor in chosen:
         check_processor(processor)
     return chosen
+
+
+def _each(given: Any) -> tuple[EventProcessor, ...]:
+    is_one = isinstance(given, EventProcessor | type) or not isinstance(given, Iterable)
+    return (given,) if is_one else tuple(given)
+
+
+def _options_of(name: str, settings: Settings) -> dict[str, Any]:
+    """The options that all processors share, and over them those in a table that is named like this one."""
+    own = {
+        key: value for key, value in settings.options.items() if key in settings.processor and isinstance(value, dict)
+    }
+    return {key: value for key, value in settings.options.items() if key not in own} | own.get(name, {})
 
 
 def make_pipeline(

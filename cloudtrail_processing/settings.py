@@ -37,7 +37,9 @@ class Settings(BaseSettings):
 
     # ── what to run ──
     processor: Texts = Field((), description="processors to run: package.module:Class, or the name of an entry point")
-    options: dict[str, Any] = Field({}, description="keyword arguments of the processors, validated by their Options")
+    options: dict[str, Any] = Field(
+        {}, description="keyword arguments of the processors; a table named like one of them is for it alone"
+    )
     where: Texts = Field((), description="only these events: field=value,field=value; several are alternatives")
 
     # ── the queue ──
@@ -102,7 +104,7 @@ class Settings(BaseSettings):
         try:
             return cls(**functools.reduce(_merged, (from_file, EnvSettingsSource(cls)(), values)))
         except ValidationError as error:
-            raise SettingsError("; ".join(_mistake(dict(detail), cls) for detail in error.errors())) from None
+            raise SettingsError(mistakes(error, kind="setting", names=cls.model_fields)) from None
         except ValueError as error:
             raise SettingsError(str(error)) from None
 
@@ -144,10 +146,17 @@ def _warn_of_misspelled(environment: Iterable[str], settings: type[BaseSettings]
             logger.warning("the environment variable %s is no setting and has no effect%s", variable, guess)
 
 
-def _mistake(detail: dict[str, Any], settings: type[BaseSettings]) -> str:
-    """What is wrong with one setting, without its value, which might be a secret in the wrong place."""
+def mistakes(error: ValidationError, *, kind: str, names: Iterable[str]) -> str:
+    """Everything that is wrong, without any value, which might be a secret in the wrong place.
+
+    Unknown names are called by ``kind`` and come with the nearest of ``names``.
+    """
+    return "; ".join(_mistake(dict(detail), kind, list(names)) for detail in error.errors())
+
+
+def _mistake(detail: dict[str, Any], kind: str, names: list[str]) -> str:
     name = ".".join(str(part) for part in detail["loc"])
     if detail["type"] != "extra_forbidden":
         return f"{name}: {detail['msg']}" if name else str(detail["msg"]).removeprefix("Value error, ")
-    near = difflib.get_close_matches(name, settings.model_fields, n=1)
-    return f"unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
