@@ -191,7 +191,7 @@ def test_a_terminal_shows_counts_that_move(
         (("-p", JSONL), "no queue: set queue_url"),
         ((*QUEUE, "-p", "nowhere:Nothing"), "cannot import processor nowhere:Nothing"),
         ((*QUEUE, "-p", "json:JSONDecoder"), "is not a subclass of"),
-        ((*QUEUE, "-p", JSONL, "-o", "paht=x"), "paht: Extra inputs are not permitted"),
+        ((*QUEUE, "-p", JSONL, "-o", "paht=x"), "unknown option 'paht'; did you mean 'path'?"),
         (("--queue-url", "trail", "-p", JSONL), "queue_url must be the URL of the queue"),
         ((*QUEUE, "-p", JSONL, "--wait-time", "99"), "wait_time: Input should be less than or equal to 20"),
         ((*QUEUE, "-p", JSONL, "--where", "colour=red"), "colour"),

@@ -118,7 +118,7 @@ def test_options_come_by_name_and_are_checked(tmp_path: Path) -> None:
     processor.process(batch([event()]))
     processor.stop()
     assert file.read_bytes() == event().raw + b"\n"
-    with pytest.raises(SettingsError, match="file: Extra inputs"):
+    with pytest.raises(SettingsError, match="unknown option 'file'"):
         load_processor(NAME, {"file": "x"})
 
 
