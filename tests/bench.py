@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import itertools
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -160,6 +161,8 @@ async def finished(running: Awaitable[Any], clock: ManualClock, *, within: float
     while not task.done():
         assert clock.monotonic() < end, f"not finished within {within} seconds"
         await clock.elapse(0.5)
+        if threading.active_count() > 1:
+            await asyncio.sleep(0.002)
     return await task
 
 
@@ -171,10 +174,12 @@ async def run_for(worker: Worker, clock: ManualClock, seconds: float) -> None:
     await finished(running, clock)
 
 
-async def until(met: Callable[[], bool]) -> None:
-    """Return when ``met()``; for what other threads do."""
-    for _ in range(5000):
+async def until(met: Callable[[], bool], clock: ManualClock | None = None) -> None:
+    """Return when ``met()``; for what other threads do. With a clock its time passes meanwhile, a little."""
+    for _ in range(10_000):
         if met():
             return
         await asyncio.sleep(0.001)
+        if clock is not None:
+            await clock.elapse(0.01)
     raise AssertionError("it never came to that")

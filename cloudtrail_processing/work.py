@@ -1,0 +1,167 @@
+"""Messages in hand: each from its lease to its verdict in effect, as many at once as were received."""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from typing import Protocol
+
+from cloudtrail_processing.flow import Delete, Handled, QueueMessage, Reject, Release, Retry, Verdict
+from cloudtrail_processing.leases import Lease, Leases
+from cloudtrail_processing.retry import Backoff
+from cloudtrail_processing.settlement import settle
+from cloudtrail_processing.settling import Settling
+
+logger = logging.getLogger(__name__)
+
+UNSETTLED = 100
+"""Verdicts that may wait to take effect while more is received: when deletes fail, memory must not fill up."""
+
+
+class Handle(Protocol):
+    """The data plane: what becomes of everything that one message names. Called in threads; never raises."""
+
+    def __call__(self, message: QueueMessage, *, keep_going: Callable[[], None]) -> Handled:
+        """``keep_going`` raises ``Stopped`` or ``LeaseLost`` when the work must end."""
+        ...
+
+
+class Work:
+    """Everything in hand. What is received while ``stopping`` is set, or not begun by then, goes back untouched."""
+
+    def __init__(
+        self,
+        handle: Handle,
+        *,
+        pool: Executor,
+        leases: Leases,
+        settling: Settling,
+        delays: Backoff,
+        stopping: asyncio.Event,
+        give_back: Callable[[], None],
+        on_broken: Callable[[BaseException, str], None],
+    ) -> None:
+        """``give_back`` returns one permit to the intake; ``on_broken`` must end the worker."""
+        self._handle = handle
+        self._pool = pool
+        self._leases = leases
+        self._settling = settling
+        self._delays = delays
+        self._stopping = stopping
+        self._give_back = give_back
+        self._on_broken = on_broken
+        self._at_work: set[Lease] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        """One for each unit in hand: a message, or messages of one FIFO group."""
+
+    @property
+    def is_stuck(self) -> bool:
+        """True while any thread is at work on a message."""
+        return bool(self._at_work)
+
+    def accept(self, messages: Sequence[QueueMessage], asked: float) -> None:
+        """Start work on what was received; messages of one FIFO group one after the other."""
+        units: dict[str, list[Lease]] = {}
+        for lease in self._leases.take(messages, asked=asked):
+            units.setdefault(lease.message.group or lease.message.receipt, []).append(lease)
+        for unit in units.values():
+            task = asyncio.create_task(self._work_through(unit))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def abandon(self) -> None:
+        """End the tasks that are left, and give back every message that has no verdict yet."""
+        if self.tasks and self._settling.waiting:
+            logger.warning(
+                "%d message(s) could not be settled in time; they come back when their visibility timeout is over",
+                self._settling.waiting,
+            )
+        await end(self.tasks)
+        left = self._leases.working()
+        for lease in left:
+            logger.error("message %s: work on it does not end; it is given back", lease.message.message_id)
+        await asyncio.gather(*(self._settle(lease, Release("the worker stops without it")) for lease in left))
+
+    async def _work_through(self, unit: Sequence[Lease]) -> None:
+        """Work on messages whose order matters: after the first that is not deleted, the rest goes back untouched."""
+        in_order = True
+        try:
+            for lease in unit:
+                in_order = await self._work_on(lease, in_order=in_order)
+        except Exception as error:  # noqa: BLE001 - a bug of ours: it is raised when the worker has ended
+            self._on_broken(error, "work on a message")
+
+    async def _work_on(self, lease: Lease, *, in_order: bool) -> bool:
+        """Bring one message to its end; True when it was deleted."""
+        has_permit = True
+        try:
+            verdict = await self._verdict(lease, in_order=in_order)
+            if self._settling.waiting < UNSETTLED:
+                self._give_back()
+                has_permit = False
+            return await self._settle(lease, verdict) and isinstance(verdict, Delete)
+        finally:
+            if has_permit:
+                self._give_back()
+
+    async def _verdict(self, lease: Lease, *, in_order: bool) -> Verdict:
+        if self._stopping.is_set():
+            return Release("the worker stops")
+        if not in_order:
+            return Release("an earlier message of its group is not settled")
+        delay = self._delays.delay(lease.message.receive_count)
+        try:
+            handled = await asyncio.get_running_loop().run_in_executor(
+                self._pool, functools.partial(self._in_thread, lease)
+            )
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - the pool's, or a processor's way out
+            self._on_broken(error, "the pool of threads")
+            return Retry(after=delay, reason=f"the pool of threads failed: {type(error).__name__}")
+        return settle(handled, delay=delay)
+
+    def _in_thread(self, lease: Lease) -> Handled:
+        self._at_work.add(lease)
+        try:
+            return self._handle(lease.message, keep_going=lease.check)
+        finally:
+            self._at_work.discard(lease)
+
+    async def _settle(self, lease: Lease, verdict: Verdict) -> bool:
+        """Carry the verdict out; True when it took effect.
+
+        Whoever changes a visibility must be the only one, so the lease goes first then. A lost message is another's:
+        it may still be deleted, as it was delivered, but not hidden or shown.
+        """
+        _log(lease, verdict)
+        if isinstance(verdict, Delete):
+            lease.settling = True
+            settled = await self._settling.settle(lease.message, verdict)
+            await self._leases.drop(lease)
+            return settled.done
+        await self._leases.drop(lease)
+        return lease.is_ours and (await self._settling.settle(lease.message, verdict, until=lease.ends)).done
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel the tasks and wait until they are over."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _log(lease: Lease, verdict: Verdict) -> None:
+    name = lease.message.message_id
+    if not lease.is_ours and not isinstance(verdict, Delete):
+        logger.info("message %s is left alone: it is no longer ours", name)
+        return
+    match verdict:
+        case Delete():
+            logger.debug("message %s is settled", name)
+        case Retry(after, reason):
+            logger.warning("message %s goes back for %.0f s: %s", name, after, reason)
+        case Reject(after, reason):
+            logger.error("message %s is rejected: %s; it stays for the queue's redrive policy", name, reason)
+        case Release(reason):
+            logger.info("message %s is given back at once: %s", name, reason)
