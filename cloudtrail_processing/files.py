@@ -1,10 +1,12 @@
 """Logs on disk: files, folders, globs and standard input, named and read like logs in a bucket."""
 
+import errno
 import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from cloudtrail_processing.errors import ConfigurationError, LogGone, LogTooLarge, SettingsError, TransientError
 from cloudtrail_processing.flow import FetchedLog, LogKind, LogObject
@@ -13,6 +15,7 @@ from cloudtrail_processing.ports import LogStore
 
 STDIN = "-"
 """The path that means standard input."""
+_HOPELESS = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
 _SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
@@ -20,14 +23,16 @@ class Files:
     """Names the logs that paths stand for: a file as it is, what a folder holds, what a glob matches, ``-`` for stdin.
 
     In folders, at any depth, only ``.json``, ``.jsonl`` and ``.ndjson`` files count, plain or gzipped, and digest files
-    are left out. Sorted within each path. Raises ``SettingsError`` for a path that stands for nothing.
+    are left out. Sorted within each path. Raises ``SettingsError`` for a path that stands for nothing, and for a folder
+    that may not be read.
     """
 
-    def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        self._paths = [os.fspath(path) for path in paths]
+    def __init__(self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> None:
+        each = [paths] if isinstance(paths, str | os.PathLike) else paths
+        self._paths = [os.fspath(path) for path in each]
 
     def logs(self) -> Iterator[LogObject]:
-        """Every log, in the order of the paths; a path that stands for nothing raises before anything is yielded."""
+        """Every log, in the order of the paths; refuses a path that stands for nothing before anything is yielded."""
         for file in [file for path in self._paths for file in _expanded(path)]:
             yield log_object("", file)
 
@@ -46,12 +51,13 @@ class FileStore:
             return self._buckets.fetch(log, limit=limit)
         try:
             return FetchedLog(_read(log.key, limit=limit))
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise LogGone(f"{log.key}: no such file") from error
-        except (PermissionError, IsADirectoryError) as error:
-            raise ConfigurationError(f"{log.key}: {error.strerror}") from error
+        except ValueError as error:
+            raise ConfigurationError(f"{log.key}: {error}") from error
         except OSError as error:
-            raise TransientError(f"{log.key}: {error.strerror}") from error
+            kind = ConfigurationError if error.errno in _HOPELESS else TransientError
+            raise kind(f"{log.key}: {error.strerror}") from error
 
 
 def _read(path: str, *, limit: int) -> bytes:
@@ -66,14 +72,30 @@ def _read(path: str, *, limit: int) -> bytes:
 
 
 def _expanded(path: str) -> list[str]:
-    if path == STDIN or Path(path).is_file():
-        return [path]
-    if Path(path).is_dir():
-        found = sorted(str(file) for file in Path(path).rglob("*") if file.name.endswith(_SUFFIXES) and file.is_file())
-        found = [file for file in found if log_object("", file).kind is not LogKind.DIGEST]
-    else:
-        matches = glob.glob(path, recursive=True)  # noqa: PTH207 - the pattern may be absolute
-        found = sorted(file for file in matches if Path(file).is_file())
+    try:
+        found = dict.fromkeys(file for place in _places(path) for file in _files(place))
+    except OSError as error:
+        raise SettingsError(f"{error.filename or path}: {error.strerror}") from error
     if not found:
         raise SettingsError(f"{path}: no such file, no folder with logs, and no glob that matches a file")
-    return found
+    return list(found)
+
+
+def _places(path: str) -> list[str]:
+    """The path itself when there is something, else what it matches as a glob; a pipe is as good as a file."""
+    if path == STDIN or (path and Path(path).exists()):
+        return [path]
+    return sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+
+
+def _files(place: str) -> Iterable[str]:
+    if place == STDIN or not Path(place).is_dir():
+        return [place]
+    files = (Path(folder, name) for folder, _, names in os.walk(place, onerror=_refuse) for name in names)
+    logs = (str(file) for file in files if file.name.endswith(_SUFFIXES) and file.is_file())
+    return sorted(log for log in logs if log_object("", log).kind is not LogKind.DIGEST)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """A folder that may not be read must not count as empty."""
+    raise error
