@@ -39,9 +39,9 @@ class EmbeddedAws:
             aws.put_log("trail", "AWSLogs/…/log.json.gz", body)
             queue, store = aws.queue(url), aws.store()
 
-    Clients get their dummy keys through ``options``; the process's environment is neither read nor changed. For a
-    command in a process of its own there is ``environment``. All state is moto's, and there is one of it per process:
-    entering empties it, so use one at a time.
+    Clients get their dummy keys through ``options``; the process's environment is not changed, though boto3 reads it:
+    a profile or proxy that it names must work. For a command in a process of its own there is ``environment``. All
+    state is moto's, and there is one of it per process: entering empties it, so use one at a time.
 
     Where moto (5.2) is kinder than SQS: an old receipt works as long as its message exists, also after the message was
     received again, and a message that is not in flight can be hidden; a message may be handed to two receivers that
