@@ -41,12 +41,20 @@ class LogKind(StrEnum):
     AGGREGATED = "CloudTrail-Aggregated"
     DIGEST = "CloudTrail-Digest"
     FOLDER = "folder"
+    UNKNOWN = "unknown"
+    """A JSON file whose key tells nothing: a renamed or copied log, perhaps. Only reading it tells."""
     OTHER = "other"
+    """Another service's file, or one that can be no log by its name."""
 
     @property
     def is_log(self) -> bool:
         """True when objects of this kind hold event records."""
         return self in (LogKind.EVENTS, LogKind.INSIGHT, LogKind.NETWORK_ACTIVITY, LogKind.AGGREGATED)
+
+    @property
+    def may_hold_events(self) -> bool:
+        """True for logs and for what might be one: such objects are never thrown away unread."""
+        return self.is_log or self is LogKind.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from cloudtrail_processing.flow import LogKind, LogObject
 # The first group is greedy: the last "AWSLogs" counts, since a prefix may hold one, too.
 _FOLDERS = re.compile(
     r"(?:.*/)?AWSLogs/(?:(?P<organization>o-[a-z0-9]{10,32})/)?(?P<account>[0-9]{12})/"
-    r"(?P<kind>CloudTrail(?:-[A-Za-z]+)?)/(?:(?P<region>[a-z0-9-]+)/)?.*",
+    r"(?P<kind>[^/]+)/(?:(?P<region>[a-z0-9-]+)/)?.*",
     re.DOTALL,
 )
 _NAME = re.compile(
@@ -67,14 +67,18 @@ def _part(match: re.Match[str] | None) -> dict[str, str | None]:
 
 
 def _kind(name: str, *, folders: dict[str, str | None], named: dict[str, str | None], size: int | None) -> LogKind:
-    """The name decides, else the folder. A log of a kind that is not known yet is read like any other, not dropped."""
+    """The name decides, else the folder. What might be a log of a kind not known yet is read, not dropped."""
     if not name or (size == 0 and not named):
         return LogKind.FOLDER
     if named:
         return _KINDS.get(named["kind"] or "", LogKind.EVENTS)
-    if name.endswith((".json", ".json.gz")):
-        return _KINDS.get(folders.get("kind") or "", LogKind.OTHER)
-    return LogKind.OTHER
+    if not name.endswith((".json", ".json.gz")):
+        return LogKind.OTHER
+    service = folders.get("kind")
+    if service is None:
+        return LogKind.UNKNOWN
+    is_trail = service.startswith("CloudTrail") and service != "CloudTrail-Lake"
+    return _KINDS.get(service, LogKind.EVENTS if is_trail else LogKind.OTHER)
 
 
 def _time(text: str | None) -> datetime | None:

@@ -24,7 +24,11 @@ Parser = Callable[[QueueMessage], Notification | Ignored | None]
 _VALIDATION = "CloudTrail validation message."
 _MAX_ENVELOPES = 4
 _CONFIG_MESSAGES = ("Configuration", "OversizedConfiguration", "ComplianceChange", "ConfigRules")
-_HARMLESS = {LogKind.DIGEST: "a digest file", LogKind.FOLDER: "a folder", LogKind.OTHER: "not a CloudTrail log"}
+_HARMLESS = {
+    LogKind.DIGEST: "a digest file",
+    LogKind.FOLDER: "a folder",
+    LogKind.OTHER: "not a CloudTrail log by its name",
+}
 
 
 class _Message(msgspec.Struct):
@@ -165,7 +169,7 @@ def _announce(objects: Iterable[LogObject | Ignored]) -> Notification:
     for found in objects:
         if isinstance(found, Ignored):
             ignored[found] = None
-        elif found.kind.is_log:
+        elif found.kind.may_hold_events:
             logs[found] = None
         else:
             ignored[Ignored(f"{_what(found)}: {found.uri}")] = None

@@ -135,3 +135,17 @@ def test_every_real_file_name_is_known(corpora: Path) -> None:
         assert (log.kind, log.account, log.region) == (LogKind.EVENTS, ACCOUNT, "us-east-1")
         assert log.slot_time is not None
         assert log.slot_time.minute % 5 == 0
+
+
+@pytest.mark.parametrize(
+    "key", ["exports/cloudtrail-2026-01-01.json.gz", "renamed.json", f"copies/{NAME[:20]}.json.gz"]
+)
+def test_a_json_file_of_unknown_name_might_be_a_renamed_log_and_is_not_thrown_away_unread(key: str) -> None:
+    log = log_object("b", key)
+    assert log.kind is LogKind.UNKNOWN
+    assert log.kind.may_hold_events
+
+
+def test_any_json_in_a_folder_of_a_future_kind_is_read_like_a_log() -> None:
+    key = f"AWSLogs/{ACCOUNT}/CloudTrail-Future/us-east-1/2023/07/10/odd name.json.gz"
+    assert log_object("b", key).kind is LogKind.EVENTS

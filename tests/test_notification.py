@@ -249,3 +249,10 @@ def test_real_eventbridge_bodies_are_read_or_kept_and_cloudtrail_ones_give_their
         assert json.loads(result.inline[0]) == loaded["detail"]
         inline += 1
     assert inline == 10
+
+
+def test_a_renamed_log_is_announced_and_another_services_file_is_not() -> None:
+    result = parse(message(pointer(["exports/cloudtrail-2026-01-01.json.gz", "AWSLogs/123456789012/Other/x.json.gz"])))
+    assert isinstance(result, Notification)
+    assert [log.key for log in result.logs] == ["exports/cloudtrail-2026-01-01.json.gz"]
+    assert len(result.ignored) == 1

@@ -48,7 +48,7 @@ def _listed(keys: S3Keys) -> Iterator[LogObject]:
     """The logs under a prefix; an object named by its whole key counts as one, whatever its name looks like."""
     found = False
     for log in keys.logs():
-        if log.kind.is_log or log.key == keys.prefix:
+        if log.kind.may_hold_events or log.key == keys.prefix:
             found = True
             yield log
     if not found:

@@ -137,8 +137,10 @@ class _Asked(SourceFilter):
 def _told(field: str, wanted: Texts) -> _Question:
     test = TextTest(field, wanted)
 
-    def question(log: LogObject, _: QueueMessage | None) -> bool | None:
+    def question(log: LogObject, message: QueueMessage | None) -> bool | None:
         value: str | None = getattr(log, field)
+        if not log.bucket and (field == "bucket" or message is not None):
+            return None  # a file on disk, or records that came inside a message: there is no bucket, or no key to ask
         if value is None:
             # A key with the usual folders tells whether the log is an organization's; a bare file name does not.
             return False if field == "organization" and "AWSLogs/" in log.key else None
@@ -148,7 +150,7 @@ def _told(field: str, wanted: Texts) -> _Question:
 
 
 def _searched(pattern: re.Pattern[str]) -> _Question:
-    return lambda log, _: pattern.search(log.key) is not None
+    return lambda log, message: None if message and not log.bucket else pattern.search(log.key) is not None
 
 
 def _slot(compare: Callable[[datetime, datetime], bool], bound: datetime) -> _Question:

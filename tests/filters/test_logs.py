@@ -138,3 +138,14 @@ def test_a_condition_that_could_never_hold_is_refused(conditions: Any) -> None:
 def test_a_message_received_too_often_is_refused_not_skipped_because_skipping_would_delete_it() -> None:
     with pytest.raises(Refuse, match="received 4 times, more than the 3"):
         SourceFilter(max_receive_count=3).accepts(LOG, MESSAGE)
+
+
+@pytest.mark.parametrize("conditions", [{"bucket": "trail"}, {"key": "AWSLogs/*"}, {"kind": "CloudTrail-Insight"}])
+def test_events_sent_inside_a_message_are_never_skipped_for_a_bucket_or_key_they_do_not_have(conditions: Any) -> None:
+    inline = LogObject(bucket="", key="message/1", kind=LogKind.EVENTS)
+    assert SourceFilter(**conditions).accepts(inline, MESSAGE)
+
+
+def test_the_bucket_of_a_file_on_disk_is_not_told_but_its_name_is() -> None:
+    assert SourceFilter(bucket="trail").accepts(LogObject("", "/logs/a.json"), None)
+    assert not SourceFilter(key="*.gz").accepts(LogObject("", "/logs/a.json"), None)
