@@ -1,6 +1,7 @@
 """Real parts plugged in: ``run`` a worker until it is told to stop, or ``build`` one."""
 
 import asyncio
+import itertools
 import logging
 import os
 import signal
@@ -53,6 +54,8 @@ def run(
     ``SettingsError`` or ``ConfigurationError`` before anything is received, and ``ProcessorError`` when a processor did
     not return within the grace time: its thread may then keep the interpreter from ending.
     """
+    if settings is not None and values:
+        raise SettingsError(f"both settings and single values ({', '.join(values)}): put the values into the settings")
     asyncio.run(_serve(processors, settings or Settings.load(**values), parts))
 
 
@@ -101,18 +104,24 @@ def _signals(worker: Worker) -> Iterator[None]:
         return
     loop = asyncio.get_running_loop()
 
+    earlier = itertools.count()
+
     def take(number: int, _frame: object) -> None:
-        if worker.stopping:
+        # Nothing else here: the signal may have come in the middle of anything, such as writing a log line.
+        if next(earlier):
             os._exit(128 + number)
+        loop.call_soon_threadsafe(stop)
+
+    def stop() -> None:
         logger.warning("stopping: no more messages are received; a second signal ends at once")
-        loop.call_soon_threadsafe(worker.stop)
+        worker.stop()
 
     before = {number: signal.signal(number, take) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _pace(settings: Settings) -> Pace:
