@@ -1,6 +1,7 @@
 """The parts of a pipeline, real ones by settings or a user's own in their place."""
 
 import functools
+import inspect
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
@@ -97,7 +98,8 @@ def make_pipeline(
     store: LogStore,
     splitter: Callable[[bytes], Records] = split,
 ) -> Pipeline:
-    """The pipeline that these settings and parts describe."""
+    """The pipeline that these settings and parts describe; ``SettingsError`` when one of them could never work."""
+    _check_hooks(parts)
     wanted = _where(settings)
     delivery = Delivery(
         [Lane(processor, _lane_filter(processor, wanted)) for processor in processors],
@@ -115,6 +117,19 @@ def make_pipeline(
         reporter=parts.reporter or LoggingReporter(),
         limits=Limits(inflated=settings.max_inflated_bytes, ratio=settings.max_ratio),
     )
+
+
+def _check_hooks(parts: Parts) -> None:
+    """Refuse what would fail at every call, or never run: a class instead of an instance, an async hook."""
+    for part in (parts.exception_handler, parts.reporter, parts.quarantine, parts.store, parts.queue, parts.clock):
+        if isinstance(part, type):
+            raise SettingsError(f"{part.__qualname__} is a class: pass an instance, {part.__qualname__}()")
+    hooks: list[object] = [parts.parser]
+    hooks += [parts.exception_handler.handle] if parts.exception_handler else []
+    hooks += [parts.reporter.report_start, parts.reporter.report_end] if parts.reporter else []
+    for hook in hooks:
+        if inspect.iscoroutinefunction(hook):
+            raise SettingsError(f"{hook.__qualname__} is async: it would never run; only processors may be async")
 
 
 def _where(settings: Settings) -> EventFilter | None:

@@ -71,8 +71,9 @@ def process(
     ``logs`` may be ``Files([...]).logs()``, ``S3Keys("s3://…").logs()``, or any ``LogObject`` values; it is read as
     needed. Objects in any form that ``read_events`` takes are understood. ``settings.threads`` logs are worked on at
     once; with ``threads=1`` they come in order. A log that fails is in the summary and does not stop the others; so is
-    a ``stop`` that fails. ``parts.store`` reads what lies in buckets; files are always read from disk. Raises
-    ``SettingsError``, ``ProcessorError`` when a ``start`` fails, and what ``logs`` itself raises.
+    a ``stop`` that fails. ``parts.store`` reads what lies in buckets; files are always read from disk; ``queue``,
+    ``pool`` and ``clock`` of the parts are not used. Raises ``SettingsError``, ``ProcessorError`` when a ``start``
+    fails, and what ``logs`` itself raises.
     """
     settings = Settings.of(settings, **values)
     parts = parts or Parts()

@@ -14,6 +14,7 @@ from cloudtrail_processing.errors import NotificationError, ProcessorError, Refu
 
 logger = logging.getLogger(__name__)
 
+_OUTRIGHT = (RetryLater, Refuse, NotificationError)
 _UNFINISHED = (
     GeneratorType,
     AsyncGeneratorType,
@@ -33,10 +34,23 @@ def guarded(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except (RetryLater, Refuse, NotificationError, KeyboardInterrupt):
+    except (*_OUTRIGHT, KeyboardInterrupt):
         raise
+    except BaseExceptionGroup as group:
+        if said := _said_together(group):
+            raise said from None
+        raise ProcessorError(f"{what} raised {type(group).__name__}") from group
     except BaseException as error:
         raise ProcessorError(f"{what} raised {type(error).__name__}") from error
+
+
+def _said_together(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """The first of several errors, as a ``TaskGroup`` raises them, when all of them were said outright."""
+    said, other = group.split(_OUTRIGHT)
+    first: BaseException | None = None if other else said
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
 
 
 class UserCode:

@@ -204,3 +204,19 @@ def test_after_closing_async_code_is_refused_and_plain_code_still_runs() -> None
 def test_ctrl_c_goes_through() -> None:
     with pytest.raises(KeyboardInterrupt), guarded("it"):
         raise KeyboardInterrupt
+
+
+def test_what_the_tasks_of_a_group_say_outright_is_said_outright(user_code: UserCode) -> None:
+    """As ``asyncio.TaskGroup`` raises it, which is how async code does several things at once."""
+    said = RetryLater(after=7)
+
+    async def in_tasks(*errors: Exception) -> None:
+        async with asyncio.TaskGroup() as group:
+            for error in errors:
+                group.create_task(asynchronously(error)())
+
+    with pytest.raises(RetryLater) as caught:
+        user_code.call("it", in_tasks, said)
+    assert caught.value is said
+    with pytest.raises(ProcessorError, match="it raised ExceptionGroup"):
+        user_code.call("it", in_tasks, said, ValueError("x"))

@@ -1,0 +1,93 @@
+"""The parts of a pipeline: a user's own in the place of ours, or refused when they could never work."""
+
+from typing import Any
+
+import pytest
+from collecting import Collecting, Handler, Keeping, Reporter
+
+from cloudtrail_processing.aws.session import AwsOptions
+from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.flow import QueueMessage
+from cloudtrail_processing.parts import Parts, aws_options, make_pipeline
+from cloudtrail_processing.processor import ExceptionHandler
+from cloudtrail_processing.progress import ProgressReporter
+from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.testing import FakeLogStore
+from cloudtrail_processing.usercode import UserCode
+
+
+def make(parts: Parts, **values: Any) -> None:
+    settings = Settings.load(**values)
+    make_pipeline([Collecting()], settings=settings, parts=parts, user_code=UserCode(), store=FakeLogStore())
+
+
+class AsyncHandler(ExceptionHandler):
+    async def handle(self, failure: Any) -> None:  # type: ignore[override]
+        del failure
+
+
+class AsyncReporter(ProgressReporter):
+    async def report_end(self, status: Any, token: object) -> None:  # type: ignore[override]
+        del status, token
+
+
+async def async_parser(message: QueueMessage) -> None:
+    del message
+
+
+async def async_filter(*_: object) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        (Parts(exception_handler=Handler), "Handler is a class: pass an instance"),  # type: ignore[arg-type]
+        (Parts(reporter=Reporter), "Reporter is a class: pass an instance"),  # type: ignore[arg-type]
+        (Parts(quarantine=Keeping), "Keeping is a class: pass an instance"),  # type: ignore[arg-type]
+        (Parts(store=FakeLogStore), "FakeLogStore is a class: pass an instance"),  # type: ignore[arg-type]
+        (Parts(exception_handler=AsyncHandler()), "AsyncHandler.handle is async"),  # type: ignore[abstract, unused-ignore]
+        (Parts(reporter=AsyncReporter()), "AsyncReporter.report_end is async"),
+        (Parts(parser=async_parser), "async_parser is async"),  # type: ignore[arg-type]
+        (Parts(source_filter=async_filter), "is async"),
+    ],
+)
+def test_a_hook_that_would_fail_at_every_call_is_refused_before_anything_starts(parts: Parts, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        make(parts)
+
+
+def test_a_quarantine_may_be_async_like_a_processor() -> None:
+    class AsyncKeeping:
+        async def keep(self, records: Any) -> None:
+            del records
+
+    make(Parts(quarantine=AsyncKeeping()))  # type: ignore[arg-type]
+
+
+def test_conditions_that_cannot_be_understood_are_refused_before_anything_starts() -> None:
+    with pytest.raises(SettingsError, match="event_name"):
+        make(Parts(), where="event_nam=x")
+
+
+def test_aws_is_reached_as_the_settings_say() -> None:
+    settings = Settings.load(
+        region="eu-west-1",
+        profile="audit",
+        endpoint_url="http://a",
+        s3_endpoint_url="http://b",
+        request_payer=True,
+        connect_timeout=1,
+        read_timeout=2,
+    )
+    expected = AwsOptions(
+        region="eu-west-1",
+        profile="audit",
+        endpoint_url="http://a",
+        s3_endpoint_url="http://b",
+        request_payer=True,
+        connect_timeout=1,
+        read_timeout=2,
+    )
+    assert aws_options(settings, Parts()) == expected
+    assert aws_options(settings, Parts(aws=AwsOptions(region="x"))) == AwsOptions(region="x")
