@@ -2,10 +2,9 @@
 
 The modules in the order of the data::
 
-    SQS ──▶ intake ──▶ notification ──▶ filters ──▶ aws.store ──▶ logfile ──▶ filters ──▶ events ──▶ delivery ──▶ your
-     ▲      leases     message → logs   by key      bytes         records     by header   models     batches      processor
-     │                                                                                                     │
-     └── settling ◀── settlement: verdict ◀────────────── outcomes ◀───────────────────────────────────────┘
+    SQS ─▶ intake ─▶ notification ─▶ filters ─▶ aws.store ─▶ logfile ─▶ filters ─▶ events ─▶ delivery ─▶ your processor
+     ▲     leases    message → logs  by key     bytes        records    by header  models    batches       │
+     └── settling ◀── settlement: what becomes of the message ◀── outcomes, one for each log ◀─────────────┘
 
 ``pipeline`` takes one message through all of that, synchronously. ``worker`` does it for many at once, ``sweep`` for
 logs that are already there. ``app`` and ``parts`` plug the real parts in; ``testing`` has the fakes.
@@ -66,6 +65,9 @@ from cloudtrail_processing.settings import Settings
 if TYPE_CHECKING:
     from cloudtrail_processing.app import build, run
     from cloudtrail_processing.aws.keys import S3Keys
+    from cloudtrail_processing.aws.queue import SqsQueue
+    from cloudtrail_processing.aws.session import AwsOptions, Credentials
+    from cloudtrail_processing.aws.store import S3Store
     from cloudtrail_processing.parts import Parts
     from cloudtrail_processing.sweep import Summary, process
     from cloudtrail_processing.worker import Worker
@@ -73,11 +75,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ActivityEvent",
     "AggregatedEvent",
+    "AwsOptions",
     "Clock",
     "CloudTrailEvent",
     "CloudTrailProcessingError",
     "ConfigurationError",
     "CorruptLog",
+    "Credentials",
     "DigestFile",
     "Disposition",
     "EventBatch",
@@ -118,10 +122,12 @@ __all__ = [
     "Reporters",
     "RetryLater",
     "S3Keys",
+    "S3Store",
     "Settings",
     "SettingsError",
     "Skipped",
     "SourceFilter",
+    "SqsQueue",
     "Stage",
     "Stopped",
     "Summary",
@@ -137,8 +143,12 @@ __all__ = [
 ]
 
 _WITH_AWS = {
+    "AwsOptions": "aws.session",
+    "Credentials": "aws.session",
     "Parts": "parts",
     "S3Keys": "aws.keys",
+    "S3Store": "aws.store",
+    "SqsQueue": "aws.queue",
     "Summary": "sweep",
     "Worker": "worker",
     "build": "app",

@@ -16,8 +16,6 @@ from cloudtrail_processing.errors import NotificationError
 from cloudtrail_processing.flow import Ignored, LogKind, LogObject, Notification, QueueMessage
 from cloudtrail_processing.keys import log_object
 
-__all__ = ["Parser", "in_front", "log_object", "parse"]
-
 Parser = Callable[[QueueMessage], Notification | Ignored | None]
 """Reads a message, or returns None to pass it on to the next parser. Raises ``NotificationError`` to keep it."""
 

@@ -9,7 +9,7 @@ from cloudtrail_processing.aws.failures import mapped
 from cloudtrail_processing.aws.session import AwsOptions, boto3_session, s3_client
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import LogObject
-from cloudtrail_processing.notification import log_object
+from cloudtrail_processing.keys import log_object
 
 
 class S3Keys:

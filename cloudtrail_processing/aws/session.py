@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LONGEST_POLL = 20
 """Seconds: SQS's own limit on ``WaitTimeSeconds``."""
 _MARGIN = 10
+_CONNECTIONS = 100  # every poller may hold one for a whole long poll, and deletes must not wait for them
 _PUBLIC_HOST = re.compile(r"(sqs\.[a-z0-9-]+|([a-z0-9-]+\.)?queue)\.amazonaws\.com(\.cn)?")
 _REGION_NAME = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-\d")
 
@@ -88,7 +89,7 @@ def sqs_client(queue_url: str, options: AwsOptions) -> AbstractAsyncContextManag
     config = AioConfig(
         connect_timeout=options.connect_timeout,
         read_timeout=max(options.read_timeout, LONGEST_POLL + _MARGIN),
-        max_pool_connections=50,
+        max_pool_connections=_CONNECTIONS,
         tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": 2},
     )

@@ -87,10 +87,15 @@ class S3Store:
             return self._buckets[name]
 
     def _moved(self, name: str, misplaced: "_Bucket") -> "_Bucket":
-        """The bucket again, in the region where it really lies; only the first of many threads asks for it."""
+        """The bucket again, in the region where it really lies; other buckets are not held up while S3 is asked."""
+        with self._lock:
+            if (known := self._buckets.get(name, misplaced)) is not misplaced:
+                return known
+            client = self._client(None)
+        region = _region_of(name, client)
         with self._lock:
             if self._buckets.get(name, misplaced) is misplaced:
-                self._buckets[name] = self._open(name, region=_region_of(name, self._client(None)))
+                self._buckets[name] = self._open(name, region=region)
             return self._buckets[name]
 
     def _open(self, name: str, *, region: str | None) -> "_Bucket":

@@ -33,11 +33,11 @@ from cloudtrail_processing.events.kinds import (
     ActivityEvent,
     ActivityIdentity,
     ActivityMetadata,
+    ActivitySummary,
     AggregatedEvent,
     Dimension,
     NetworkActivityEvent,
     Statistic,
-    Summary,
     TimeWindow,
 )
 from cloudtrail_processing.events.metadata import EventMetadata, Origin, SourceLog
@@ -50,6 +50,7 @@ __all__ = [
     "ActivityEvent",
     "ActivityIdentity",
     "ActivityMetadata",
+    "ActivitySummary",
     "Addendum",
     "AggregatedEvent",
     "AttributeValue",
@@ -79,7 +80,6 @@ __all__ = [
     "SessionIssuer",
     "SourceLog",
     "Statistic",
-    "Summary",
     "TimeWindow",
     "TlsDetails",
     "UserIdentity",

@@ -62,7 +62,7 @@ class Dimension(Part):
     aggregation_type: str | None = None
 
 
-class Summary(Part):
+class ActivitySummary(Part):
     """What was counted: ``primary_dimension`` is what the event is about, ``details`` breaks it down."""
 
     primary_dimension: Dimension | None = None
@@ -80,7 +80,7 @@ class AggregatedEvent(CloudTrailEvent):
     """``eventId`` on the wire, unlike all other kinds."""
     account: str | None = Field(default=None, alias="accountId")
     time_window: TimeWindow = TimeWindow()
-    summary: Summary = Summary()
+    summary: ActivitySummary = ActivitySummary()
 
     @property
     def account_id(self) -> str | None:

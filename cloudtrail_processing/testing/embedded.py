@@ -15,7 +15,7 @@ from cloudtrail_processing.aws.session import AwsOptions, Credentials, boto3_ses
 from cloudtrail_processing.aws.store import S3Store
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import LogObject
-from cloudtrail_processing.notification import log_object
+from cloudtrail_processing.keys import log_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

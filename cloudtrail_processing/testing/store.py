@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cloudtrail_processing.errors import ConfigurationError, LogGone, LogTooLarge
 from cloudtrail_processing.flow import FetchedLog, LogObject
-from cloudtrail_processing.notification import log_object
+from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.testing.faults import Fault, Faults, Flipped, Truncated
 
 
