@@ -16,7 +16,7 @@ from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.usercode import UserCode, guarded
 
 KeepGoing = Callable[[], None]
-"""Raises ``Stopped`` or ``LeaseLost`` when work on a message must end; called between batches."""
+"""Raises ``Stopped`` or ``LeaseLost`` when work on a message must end; called before each download and each batch."""
 
 
 def never_stop() -> None:

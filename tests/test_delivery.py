@@ -341,7 +341,7 @@ def test_delivered_events_are_let_go_before_the_next_ones_are_built(deliver: Del
     gc.collect()
     gc.disable()
     try:
-        deliver([record(n) for n in range(300)], sink, half, log=LOG_HERE, batch_size=10)
+        deliver([record(n) for n in range(100)], sink, half, log=LOG_HERE, batch_size=10)
     finally:
         gc.enable()
     assert 10 <= sink.alive <= 30

@@ -622,9 +622,19 @@ moods = st.sampled_from([*GOOD, lambda: ValueError("x"), RetryLater, lambda: Ref
 answers = st.sampled_from([None, None, *Disposition, "nonsense"])
 
 
-@settings(max_examples=150, deadline=None)
+named = st.builds(
+    Notification,
+    logs=st.lists(st.sampled_from([A, B, C, key("missing")]), max_size=4, unique=True).map(
+        lambda keys: tuple(log_object(BUCKET, it) for it in keys)
+    ),
+    ignored=st.lists(st.sampled_from(["a folder", "a digest file"]).map(Ignored), max_size=2).map(tuple),
+    inline=st.lists(st.integers(0, 3).map(lambda n: json.dumps(record(n)).encode()), max_size=3).map(tuple),
+)
+
+
+@settings(max_examples=200, deadline=None)
 @given(
-    names=st.lists(st.sampled_from([A, B, C, "AWSLogs/", "x.txt", key("missing")]), min_size=1, max_size=5),
+    notification=named,
     plan=st.lists(faults, max_size=8),
     first=st.lists(moods, max_size=6),
     second=st.lists(moods, max_size=6),
@@ -632,9 +642,9 @@ answers = st.sampled_from([None, None, *Disposition, "nonsense"])
     stop_at=st.none() | st.integers(0, 12),
 )
 def test_whatever_a_message_names_and_whatever_goes_wrong_each_named_thing_has_one_outcome(
-    names: list[str], plan: list[Any], first: list[Any], second: list[Any], answer: Any, stop_at: int | None
+    notification: Notification, plan: list[Any], first: list[Any], second: list[Any], answer: Any, stop_at: int | None
 ) -> None:
-    """And a log that counts as processed was delivered, whole, to everybody."""
+    """And a log that counts as processed was delivered, whole, to everybody; every failure is told once."""
     calls = itertools.count()
 
     def keep_going() -> None:
@@ -642,16 +652,18 @@ def test_whatever_a_message_names_and_whatever_goes_wrong_each_named_thing_has_o
             raise Stopped("stop")
 
     sinks = Collecting(*(make() for make in first)), AsyncCollecting(*(make() for make in second))
-    bench = Bench(*sinks, faults=Faults([make() for make in plan]), answer=lambda _: answer)
-    handled = bench.handle(message(*names), keep_going)
-    assert handled.named == len(handled.outcomes) == len(set(names))
+    given_faults = Faults([make() for make in plan])
+    bench = Bench(*sinks, faults=given_faults, answer=lambda _: answer, parser=lambda _: notification)
+    handled = bench.handle(said("of no importance"), keep_going)
+    assert handled.named == len(handled.outcomes) == notification.named
     for outcome in handled.outcomes:
         if isinstance(outcome, Processed):
-            assert (outcome.records, outcome.delivered) == (3, 3)
+            count = 3 if outcome.log.bucket else len(notification.inline)
+            assert (outcome.records, outcome.delivered) == (count, count)
             for sink in bench.sinks:
                 batches = [batch for batch in sink.batches if batch.log.key == outcome.log.key]
-                assert sum(map(len, batches)) == 3
+                assert sum(map(len, batches)) == count
     failures = [it for outcome in handled.outcomes if isinstance(outcome, Failed) for it in (outcome, *outcome.also)]
     told = [id(failure.error) for failure in bench.handler.failures]
-    assert len(told) == len(set(told)), "every failure is told once"
+    assert len(told) == len(set(told))
     assert {id(it.error) for it in failures} <= set(told)
