@@ -33,42 +33,58 @@ class Settings(BaseSettings):
     Every field ``name`` is ``CLOUDTRAIL_PROCESSING_NAME`` in the environment and ``name`` in a TOML file.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        hide_input_in_errors=True, env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
 
     # ── what to run ──
-    processor: Texts = Field((), description="processors to run: package.module:Class, or the name of an entry point")
-    options: dict[str, Any] = Field(
-        {}, description="keyword arguments of the processors; a table named like one of them is for it alone"
+    processor: Texts = Field(
+        default=(), description="processors to run: package.module:Class, or the name of an entry point"
     )
-    where: Texts = Field((), description="only these events: field=value,field=value; several are alternatives")
+    options: dict[str, Any] = Field(
+        default={}, description="keyword arguments of the processors; a table named like one of them is for it alone"
+    )
+    where: Texts = Field(default=(), description="only these events: field=value,field=value; several are alternatives")
 
     # ── the queue ──
-    queue_url: str | None = Field(None, description="URL of the SQS queue that receives the notifications")
-    visibility_timeout: int = Field(300, ge=10, le=43_200, description="how long a message is ours between extensions")
-    wait_time: int = Field(20, ge=0, le=20, description="how long one receive waits for messages")
-    pollers: int = Field(2, ge=1, le=64, description="how many receive calls run at once")
+    queue_url: str | None = Field(default=None, description="URL of the SQS queue that receives the notifications")
+    visibility_timeout: int = Field(
+        default=300, ge=10, le=43_200, description="how long a message is ours between extensions"
+    )
+    wait_time: int = Field(default=20, ge=0, le=20, description="how long one receive waits for messages")
+    pollers: int = Field(default=2, ge=1, le=64, description="how many receive calls run at once")
 
     # ── the work ──
-    threads: int = Field(16, ge=1, le=512, description="how many messages are worked on at once")
-    batch_size: int = Field(100, ge=1, le=100_000, description="how many events a processor gets at most in one call")
-    grace_time: float = Field(25, ge=0, description="how long running work may go on after a stop was asked for")
+    threads: int = Field(default=16, ge=1, le=512, description="how many messages are worked on at once")
+    batch_size: int = Field(
+        default=100, ge=1, le=100_000, description="how many events a processor gets at most in one call"
+    )
+    grace_time: float = Field(
+        default=25, ge=0, description="how long running work may go on after a stop was asked for"
+    )
 
     # ── the logs ──
-    max_inflated_bytes: int = Field(256 * 2**20, ge=2**10, description="a log that inflates to more is rejected")
-    max_ratio: int = Field(500, ge=2, description="a log that inflates by more is rejected (once over 1 MiB)")
+    max_inflated_bytes: int = Field(
+        default=256 * 2**20, ge=2**10, description="a log that inflates to more is rejected"
+    )
+    max_ratio: int = Field(default=500, ge=2, description="a log that inflates by more is rejected (once over 1 MiB)")
 
     # ── AWS ──
-    region: str | None = Field(None, description="region, where neither the queue URL nor boto3's chain tells it")
-    profile: str | None = Field(None, description="profile of boto3's configuration files")
-    endpoint_url: str | None = Field(None, description="other endpoint for all of AWS, as for an emulator")
-    s3_endpoint_url: str | None = Field(None, description="other endpoint for S3 alone")
-    request_payer: bool = Field(False, description="read requester-pays buckets, at our cost")
-    connect_timeout: float = Field(5, gt=0, description="for one connection to AWS")
-    read_timeout: float = Field(30, gt=0, description="for one read from AWS; a long poll has more")
+    region: str | None = Field(
+        default=None, description="region, where neither the queue URL nor boto3's chain tells it"
+    )
+    profile: str | None = Field(default=None, description="profile of boto3's configuration files")
+    endpoint_url: str | None = Field(default=None, description="other endpoint for all of AWS, as for an emulator")
+    s3_endpoint_url: str | None = Field(default=None, description="other endpoint for S3 alone")
+    request_payer: bool = Field(default=False, description="read requester-pays buckets, at our cost")
+    connect_timeout: float = Field(default=5, gt=0, description="for one connection to AWS")
+    read_timeout: float = Field(default=30, gt=0, description="for one read from AWS; a long poll has more")
 
     # ── telling ──
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
-    log_format: Literal["text", "json"] = Field("text", description="log lines for people or for machines")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="least level that is logged"
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="log lines for people or for machines")
 
     @field_validator("processor", "where", mode="before")
     @classmethod
