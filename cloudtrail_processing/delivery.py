@@ -46,17 +46,16 @@ class LaneFailure:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What one pass over a log came to. Without failures every record is delivered, filtered or quarantined."""
+    """What one pass over a log came to. Without failures every record is delivered, filtered or rejected.
+
+    ``delivered`` events were taken by at least one processor; after a failure, by the processor that took most.
+    """
 
     records: int
+    delivered: int
     filtered: int
     rejected: int
     failures: tuple[LaneFailure, ...]
-
-    @property
-    def delivered(self) -> int:
-        """How many events at least one processor wanted."""
-        return self.records - self.filtered - self.rejected
 
 
 class Delivery:
@@ -109,7 +108,9 @@ class Delivery:
             interruption = [LaneFailure(None, error)]
         lanes = [run.failure for run in runs if run.failure]
         failures = (*lanes, *interruption, *rejects.failures(to_the_end=not interruption))
-        return Delivered(len(records), filtered, rejects.count, failures)
+        wanted = len(records) - filtered - rejects.count
+        delivered = max((run.delivered for run in runs), default=0) if failures else wanted
+        return Delivered(len(records), delivered, filtered, rejects.count, failures)
 
     def _runs(self, log: LogObject) -> "list[_LaneRun]":
         return [_LaneRun(lane, log=log, batch_size=self._batch_size) for lane in self.lanes]
@@ -148,6 +149,7 @@ class _LaneRun:
         self._log = log
         self._batch_size = batch_size
         self._waiting: list[tuple[int, CloudTrailEvent]] = []
+        self.delivered = 0
         self.failure: LaneFailure | None = None
 
     @property
@@ -193,6 +195,7 @@ class _LaneRun:
         batch = EventBatch(self._log, events, first_index=chosen[0][0], next_index=chosen[-1][0] + 1)
         try:
             user_code.call(f"processor {self._lane.name}", self._lane.processor.process, batch)
+            self.delivered += len(batch)
         except CloudTrailProcessingError as error:
             self.failure = LaneFailure(self._lane.name, error)
 

@@ -80,8 +80,10 @@ class LogObject:
 
     @property
     def uri(self) -> str:
-        """Where the log lies, for people: ``s3://bucket/key``, or the path of a file."""
-        return f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
+        """Where the log lies, for people: ``s3://bucket/key``, or the path of a file; always one line."""
+        place = f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
+        # Keys come from messages: one with a line break must not be able to write a log line of its own.
+        return place if place.isprintable() else place.encode("unicode_escape").decode()
 
     @property
     def id(self) -> str:
@@ -194,13 +196,18 @@ class Failed:
     """Not all of the log reached the processors. ``log`` is None when the message itself could not be read.
 
     ``chosen`` is the disposition that an ``ExceptionHandler`` asked for; without it the error's own applies. ``also``
-    holds the failures of further processors on the same log.
+    holds the failures of further processors on the same log. The counts say how far the work came: ``delivered`` events
+    were taken by the processor that took most.
     """
 
     log: LogObject | None
     error: CloudTrailProcessingError
     chosen: Disposition | None = None
     also: "tuple[Failed, ...]" = ()
+    records: int = 0
+    delivered: int = 0
+    filtered: int = 0
+    quarantined: int = 0
 
 
 Outcome = Processed | Skipped | Ignored | Failed

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from cloudtrail_processing.delivery import Delivered, Delivery, KeepGoing, never_stop
+from cloudtrail_processing.delivery import Delivery, KeepGoing, never_stop
 from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
     CorruptLog,
@@ -176,9 +176,20 @@ class Pipeline:
         log, records = read
         delivered = self._delivery.run(records, log=log, keep_going=work.keep_going)
         if not delivered.failures:
-            return _processed(work.log, delivered)
-        return self._settled(
+            return Processed(
+                work.log, delivered.records, delivered.delivered, delivered.filtered, quarantined=delivered.rejected
+            )
+        outcome = self._settled(
             work, [work.failure(_stage(it.error), it.error, processor=it.processor) for it in delivered.failures]
+        )
+        if not isinstance(outcome, Failed):
+            return outcome
+        return replace(
+            outcome,
+            records=delivered.records,
+            delivered=delivered.delivered,
+            filtered=delivered.filtered,
+            quarantined=delivered.rejected,
         )
 
     def _read(self, work: _Work) -> tuple[LogObject, Records] | Failure:
@@ -195,10 +206,10 @@ class Pipeline:
 
     def _fetch(self, work: _Work) -> FetchedLog:
         with self._progress.step(ProgressState.DOWNLOAD_LOG, message=work.message, log=work.log) as step:
-            retrying = in_place(attempts=self._fetch_attempts, seconds=30, before_attempt=work.keep_going)
-            fetched: FetchedLog = retrying.copy(sleep=self._pause)(
-                self._store.fetch, work.log, limit=self._limits.inflated
+            retrying = in_place(
+                attempts=self._fetch_attempts, seconds=30, before_attempt=work.keep_going, sleep=self._pause
             )
+            fetched: FetchedLog = retrying(self._store.fetch, work.log, limit=self._limits.inflated)
             step.result(size=len(fetched.body))
             return fetched
 
@@ -221,7 +232,9 @@ class Pipeline:
 
     def _failed(self, failure: Failure) -> Failed:
         """Tell the exception handler, and note what it chose."""
-        logger.log(_level(failure.error), "%s", _story(failure), exc_info=failure.error.__cause__)
+        # Only user code's own exceptions are shown whole: those of clients quote requests, with tokens in them.
+        cause = failure.error.__cause__ if isinstance(failure.error, ProcessorError) else None
+        logger.log(_level(failure.error), "%s", _story(failure), exc_info=cause)
         if self._exception_handler is None:
             return Failed(failure.log, failure.error)
         try:
@@ -236,6 +249,7 @@ class Pipeline:
         """A bug of ours: reported, and the message is kept."""
         with self._progress.step(ProgressState.UNCAUGHT_EXCEPTION, message=message, log=log) as step:
             step.result(succeeded=False, error=error)
+        logger.critical("a bug in this package", exc_info=error)
         met = log.uri if log else f"message {message.message_id}" if message else "the work"
         surprise = TransientError(f"{met} met a bug: {type(error).__name__}; nothing was settled")
         surprise.__cause__ = error
@@ -255,24 +269,18 @@ def _stage(error: CloudTrailProcessingError) -> Stage:
     return Stage.READ if isinstance(error, RejectedRecords) else Stage.PROCESS
 
 
-def _processed(log: LogObject, delivered: Delivered) -> Processed:
-    return Processed(
-        log,
-        records=delivered.records,
-        delivered=delivered.delivered,
-        filtered=delivered.filtered,
-        quarantined=delivered.rejected,
-    )
-
-
 def _facts(outcome: Outcome) -> dict[str, object]:
     match outcome:
-        case Processed(_, records, delivered, filtered, quarantined):
-            return {"records": records, "delivered": delivered, "filtered": filtered, "rejected": quarantined}
+        case Processed() | Failed():
+            facts: dict[str, object] = {
+                "records": outcome.records,
+                "delivered": outcome.delivered,
+                "filtered": outcome.filtered,
+                "rejected": outcome.quarantined,
+            }
+            return facts | ({"succeeded": False, "error": outcome.error} if isinstance(outcome, Failed) else {})
         case Skipped(_, why) | Ignored(why):
             return {"skipped": why}
-        case Failed(_, error):
-            return {"succeeded": False, "error": error}
         case unreachable:
             assert_never(unreachable)
 

@@ -1,21 +1,22 @@
 """One sweep over logs that are already there: files on disk, keys in a bucket. The same pipeline, without a queue."""
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from cloudtrail_processing.aws.store import S3Store
-from cloudtrail_processing.errors import CloudTrailProcessingError
+from cloudtrail_processing.errors import CloudTrailProcessingError, Stopped
 from cloudtrail_processing.files import FileStore
 from cloudtrail_processing.flow import Failed, LogObject, Outcome, Processed
 from cloudtrail_processing.parts import Parts, Processors, aws_options, make_pipeline, processors_of
 from cloudtrail_processing.pipeline import Pipeline
-from cloudtrail_processing.ports import LogStore
+from cloudtrail_processing.ports import KeySource, LogStore
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.reading import split_any
 from cloudtrail_processing.settings import Settings
@@ -28,8 +29,8 @@ logger = logging.getLogger(__name__)
 class Summary:
     """What became of the logs that ``process`` went through.
 
-    ``failed`` has one entry for each log that failed, whose counts are in none of the others, and one without a log for
-    each processor whose ``stop`` failed. Its errors come without tracebacks; those are in the log lines.
+    The counts include what was delivered of logs that failed later. ``failed`` has one entry for each log that failed,
+    and one without a log for each processor whose ``stop`` failed; its errors come without tracebacks.
     """
 
     logs: int = 0
@@ -43,24 +44,24 @@ class Summary:
     def and_then(self, outcome: Outcome) -> "Summary":
         """The summary with one more log's outcome."""
         match outcome:
-            case Processed(_, records, delivered, filtered, quarantined):
-                return replace(
-                    self,
+            case Processed() | Failed():
+                failed = (_without_frames(outcome),) if isinstance(outcome, Failed) else ()
+                return Summary(
                     logs=self.logs + 1,
-                    records=self.records + records,
-                    delivered=self.delivered + delivered,
-                    filtered=self.filtered + filtered,
-                    quarantined=self.quarantined + quarantined,
+                    records=self.records + outcome.records,
+                    delivered=self.delivered + outcome.delivered,
+                    filtered=self.filtered + outcome.filtered,
+                    quarantined=self.quarantined + outcome.quarantined,
+                    skipped=self.skipped,
+                    failed=self.failed + failed,
                 )
-            case Failed():
-                return replace(self, logs=self.logs + 1, failed=(*self.failed, _without_frames(outcome)))
             case _:
                 return replace(self, logs=self.logs + 1, skipped=self.skipped + 1)
 
 
 def process(
     processors: Processors | None,
-    logs: Iterable[LogObject],
+    logs: KeySource | Iterable[LogObject],
     *,
     settings: Settings | None = None,
     parts: Parts | None = None,
@@ -68,12 +69,12 @@ def process(
 ) -> Summary:
     """Deliver the events of every log to the processors, and say what became of each log.
 
-    ``logs`` may be ``Files([...]).logs()``, ``S3Keys("s3://…").logs()``, or any ``LogObject`` values; it is read as
-    needed. Objects in any form that ``read_events`` takes are understood. ``settings.threads`` logs are worked on at
-    once; with ``threads=1`` they come in order. A log that fails is in the summary and does not stop the others; so is
-    a ``stop`` that fails. ``parts.store`` reads what lies in buckets; files are always read from disk; ``queue``,
-    ``pool`` and ``clock`` of the parts are not used. Raises ``SettingsError``, ``ProcessorError`` when a ``start``
-    fails, and what ``logs`` itself raises.
+    ``logs`` may be ``Files([...])``, ``S3Keys("s3://…")``, or any ``LogObject`` values; it is read as needed. Objects
+    in any form that ``read_events`` takes are understood. ``settings.threads`` logs are worked on at once; with
+    ``threads=1`` they come in order. A log that fails is in the summary and does not stop the others; so is a ``stop``
+    that fails. ``parts.store`` reads what lies in buckets; files are always read from disk; ``queue``, ``pool`` and
+    ``clock`` of the parts are not used. Raises ``SettingsError``, ``ProcessorError`` when a ``start`` fails, and what
+    ``logs`` itself raises.
     """
     settings = Settings.of(settings, **values)
     parts = parts or Parts()
@@ -81,7 +82,7 @@ def process(
     user_code = UserCode()
     stopped: list[Failed] = []
     with ExitStack() as closing:
-        store = FileStore(parts.store or _buckets(settings, parts, closing))
+        store = FileStore(_buckets(settings, parts, closing) if parts.store is None else parts.store)
         pipeline = make_pipeline(
             chosen, settings=settings, parts=parts, user_code=user_code, store=store, splitter=split_any
         )
@@ -89,7 +90,8 @@ def process(
         for processor in chosen:
             user_code.call(f"start of {processor.name}", processor.start)
             closing.callback(_stop, processor, user_code, stopped)
-        summary = reduce(Summary.and_then, _outcomes(pipeline, logs, threads=settings.threads), Summary())
+        found = logs if isinstance(logs, Iterable) else logs.logs()
+        summary = reduce(Summary.and_then, _outcomes(pipeline, found, threads=settings.threads), Summary())
     return replace(summary, failed=(*summary.failed, *stopped))
 
 
@@ -118,15 +120,30 @@ def _without_frames(failed: Failed) -> Failed:
 
 
 def _outcomes(pipeline: Pipeline, logs: Iterable[LogObject], *, threads: int) -> Iterator[Outcome]:
-    """One outcome for each log, in order; never more logs in hand than twice the threads."""
+    """One outcome for each log, in order; never more logs in hand than twice the threads.
+
+    When it is left early, as by Ctrl-C, work in hand ends before its next batch.
+    """
     if threads == 1:
         yield from map(pipeline.process_log, logs)
         return
     waiting: deque[Future[Outcome]] = deque()
+    leaving = threading.Event()
+    work = partial(pipeline.process_log, keep_going=partial(_unless, leaving))
     with ThreadPoolExecutor(threads, thread_name_prefix="data-plane") as pool:
-        for log in logs:
-            waiting.append(pool.submit(pipeline.process_log, log))
-            if len(waiting) >= 2 * threads:
+        try:
+            for log in logs:
+                waiting.append(pool.submit(work, log))
+                if len(waiting) >= 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        except (KeyboardInterrupt, GeneratorExit):
+            leaving.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _unless(leaving: threading.Event) -> None:
+    if leaving.is_set():
+        raise Stopped("the sweep was left early")

@@ -104,3 +104,9 @@ def test_no_repr_shows_a_body_a_receipt_a_record_or_an_event() -> None:
         EventBatch(LOG, (CloudTrailEvent.from_dict({"eventID": "canary"}),), first_index=0, next_index=1),
     ]
     assert not [value for value in shown if "canary" in repr(value)]
+
+
+def test_a_key_with_a_line_break_cannot_write_a_log_line_of_its_own() -> None:
+    log = LogObject("trail", "logs/bad\nERROR forged line.json")
+    assert log.uri == "s3://trail/logs/bad\\nERROR forged line.json"
+    assert "\n" in log.key

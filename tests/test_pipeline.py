@@ -420,7 +420,6 @@ def test_a_transient_error_is_tried_again_in_place() -> None:
     bench = Bench(faults=Faults([TransientError("busy"), TransientError("busy")]))
     assert [type(it) for it in bench.outcomes(A)] == [Processed]
     assert len(bench.store.fetched) == 3
-    assert len(bench.pauses) == 2
     assert bench.told == []
 
 
@@ -428,7 +427,8 @@ def test_after_a_few_attempts_a_transient_error_goes_back_to_the_queue() -> None
     bench = Bench(faults=Faults(itertools.repeat(TransientError("busy"))), fetch_attempts=3)
     (outcome,) = bench.outcomes(A)
     assert str(failed(outcome).error) == "busy"
-    assert (len(bench.store.fetched), len(bench.pauses)) == (3, 2)
+    assert len(bench.store.fetched) == 3
+    assert all(pause <= 0.25 for pause in bench.pauses), "a waiting thread notices soon that its work must end"
     assert bench.told == [(Stage.FETCH, TransientError)]
 
 
@@ -667,3 +667,14 @@ def test_whatever_a_message_names_and_whatever_goes_wrong_each_named_thing_has_o
     told = [id(failure.error) for failure in bench.handler.failures]
     assert len(told) == len(set(told))
     assert {id(it.error) for it in failures} <= set(told)
+
+
+def test_what_a_client_library_raised_is_not_written_into_the_log_because_it_quotes_requests(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    error = ConfigurationError("reading s3://trail/a failed: SignatureDoesNotMatch")
+    error.__cause__ = RuntimeError("canonical request with x-amz-security-token:CANARY")
+    with caplog.at_level("DEBUG"):
+        Bench(faults=Faults([error])).outcomes(A)
+    assert "SignatureDoesNotMatch" in caplog.text
+    assert "CANARY" not in caplog.text
