@@ -49,7 +49,9 @@ class Parts:
 
 def aws_options(settings: Settings, parts: Parts) -> AwsOptions:
     """How to reach AWS: as the parts say outright, else by the settings."""
-    return parts.aws or AwsOptions(
+    if parts.aws is not None:
+        return parts.aws
+    return AwsOptions(
         region=settings.region,
         profile=settings.profile,
         endpoint_url=settings.endpoint_url,
@@ -114,7 +116,7 @@ def make_pipeline(
         splitter=splitter,
         source_filter=source_filter(parts.source_filter),
         exception_handler=parts.exception_handler,
-        reporter=parts.reporter or LoggingReporter(),
+        reporter=LoggingReporter() if parts.reporter is None else parts.reporter,
         limits=Limits(inflated=settings.max_inflated_bytes, ratio=settings.max_ratio),
     )
 

@@ -73,7 +73,7 @@ def _found(name: str) -> object:
 def _imported(name: str) -> object:
     module, _, attribute = name.partition(":")
     if (here := os.getcwd()) not in sys.path and "" not in sys.path:  # noqa: PTH109 - sys.path holds texts
-        sys.path.insert(0, here)
+        sys.path.append(here)  # last: no file here may stand in for an installed module
     found: object = importlib.import_module(module)
     for part in attribute.split("."):
         found = getattr(found, part)

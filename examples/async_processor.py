@@ -43,6 +43,6 @@ class SendToCollector(EventProcessor):
 if __name__ == "__main__":
     processor = SendToCollector()
     with sample_logs() as folder:
-        process(processor, Files([folder]).logs())
+        process(processor, Files([folder]))
     for source, count in processor.collector.sent.most_common(10):
         print(f"{count:6}  {source}")

@@ -26,4 +26,4 @@ if __name__ == "__main__":
         run(ConsoleLogins())
     else:
         with sample_logs(200) as folder:
-            process(ConsoleLogins(), Files([folder]).logs())
+            process(ConsoleLogins(), Files([folder]))

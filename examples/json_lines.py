@@ -30,7 +30,7 @@ class WriteJsonLines(EventProcessor):
 if __name__ == "__main__":
     with sample_logs() as folder:
         target = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkstemp(suffix=".jsonl")[1]
-        summary = process(WriteJsonLines(target), Files([folder]).logs())
+        summary = process(WriteJsonLines(target), Files([folder]))
         written = [json.loads(line) for line in Path(target).read_bytes().splitlines()]
         assert len(written) == summary.delivered
         print(f"{len(written)} events in {target}")

@@ -43,7 +43,7 @@ if __name__ == "__main__":
     report = Report()
     only_two_regions = SourceFilter(region=["us-east-1", "eu-west-1"])  # by the key: other logs are not downloaded
     with sample_logs(200) as folder:
-        logs = Files([folder]).logs()
-        summary = process(report, logs, parts=Parts(source_filter=only_two_regions), threads=1, pollers=1)
+        logs = Files([folder])
+        summary = process(report, logs, parts=Parts(source_filter=only_two_regions), threads=1)
     print(f"{report.seen} events wanted, {summary.filtered} filtered, {summary.skipped} logs not read at all")
     assert report.seen == summary.delivered

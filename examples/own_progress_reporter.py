@@ -53,7 +53,7 @@ if __name__ == "__main__":
     stopwatch = Stopwatch()
     with sample_logs() as folder:
         parts = Parts(reporter=stopwatch, exception_handler=Pager())
-        process(Nothing(), Files([folder]).logs(), parts=parts)
+        process(Nothing(), Files([folder]), parts=parts)
     for state, times in stopwatch.seconds.items():
         print(f"{state:16} {len(times):4} times, {1000 * sum(times) / len(times):7.2f} ms each")
     assert stopwatch.seconds["processLog"]

@@ -19,5 +19,5 @@ class PrintEvents(EventProcessor):
 
 if __name__ == "__main__":
     with sample_logs() as folder:
-        summary = process(PrintEvents(), Files(sys.argv[1:] or [folder]).logs())
+        summary = process(PrintEvents(), Files(sys.argv[1:] or [folder]))
     print(f"{summary.delivered} events of {summary.logs} logs, {len(summary.failed)} logs failed", file=sys.stderr)

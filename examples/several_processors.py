@@ -37,7 +37,7 @@ class Broken(EventProcessor):
 if __name__ == "__main__":
     denied, changes, broken = Denied(), Changes(), Broken()
     with sample_logs() as folder:
-        summary = process([denied, changes, broken], Files([folder]).logs(), threads=1, pollers=1)
+        summary = process([denied, changes, broken], Files([folder]), threads=1)
     print("refused most often:", denied.by_actor.most_common(3))
     print("changed most often:", changes.by_name.most_common(3))
     print(f"{len(summary.failed)} of {summary.logs} logs would come again, because {broken.name} did not take them")

@@ -15,8 +15,9 @@ from cloudtrail_processing.keys import log_object
 class S3Keys:
     """Lists ``s3://bucket/prefix`` as ``ports.KeySource``, in S3's order (by UTF-8 bytes of the key).
 
-    Every object is named, logs or not: ``LogObject.kind`` tells them apart. The prefix is a plain string, not a
-    folder: ``…/AWSLogs/1`` finds ``…/AWSLogs/111122223333/``. Raises ``SettingsError`` for anything but an S3 URI.
+    Digests, folders and other services' files are left out, unless the URI names the object exactly or ``everything``
+    is wanted. The prefix is a plain string, not a folder: ``…/AWSLogs/1`` finds ``…/AWSLogs/111122223333/``. Raises
+    ``SettingsError`` for anything but an S3 URI.
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
     """
 
@@ -27,6 +28,7 @@ class S3Keys:
         *,
         session: boto3.Session | None = None,
         page_size: int = 1000,
+        everything: bool = False,
     ) -> None:
         scheme, _, rest = uri.partition("://")
         self.bucket, _, self.prefix = rest.partition("/")
@@ -35,16 +37,19 @@ class S3Keys:
         self._options = options or AwsOptions()
         self._session = session
         self._page_size = page_size
+        self._everything = everything
 
     def logs(self) -> Iterator[LogObject]:
-        """Every object, one page of ``page_size`` (at most 1000) asked at a time. Call it again to list again.
+        """Every log, one page of ``page_size`` (at most 1000) asked at a time. Call it again to list again.
 
         Raises ``TransientError`` or ``ConfigurationError``, in the middle too.
         """
         pages = self._pages()
         while (page := self._next(pages)) is not None:
             for entry in page.get("Contents", ()):
-                yield log_object(self.bucket, entry["Key"], size=entry["Size"], etag=entry["ETag"].strip('"'))
+                log = log_object(self.bucket, entry["Key"], size=entry["Size"], etag=entry["ETag"].strip('"'))
+                if self._everything or log.kind.may_hold_events or log.key == self.prefix:
+                    yield log
 
     def _pages(self) -> Iterator[Any]:
         client = s3_client(self._session or boto3_session(self._options), self._options)

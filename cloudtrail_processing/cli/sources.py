@@ -45,11 +45,10 @@ class Sources:
 
 
 def _listed(keys: S3Keys) -> Iterator[LogObject]:
-    """The logs under a prefix; an object named by its whole key counts as one, whatever its name looks like."""
+    """The logs under a prefix; there must be one."""
     found = False
     for log in keys.logs():
-        if log.kind.may_hold_events or log.key == keys.prefix:
-            found = True
-            yield log
+        found = True
+        yield log
     if not found:
         raise SettingsError(f"{_S3}{keys.bucket}/{keys.prefix}: no log there, and no object of exactly that name")

@@ -27,16 +27,16 @@ def aws() -> Iterator[EmbeddedAws]:
     ],
 )
 def test_a_prefix_is_a_plain_string(aws: EmbeddedAws, uri: str, keys: list[str]) -> None:
-    assert [log.key for log in S3Keys(uri, aws.options).logs()] == keys
+    assert [log.key for log in S3Keys(uri, aws.options, everything=True).logs()] == keys
 
 
 def test_a_listing_can_be_repeated_and_abandoned(aws: EmbeddedAws) -> None:
-    listing = S3Keys("s3://trail/", aws.options)
+    listing = S3Keys("s3://trail/", aws.options, everything=True)
     assert next(listing.logs()) == next(listing.logs())
 
 
 def test_a_folder_object_is_known_as_one(aws: EmbeddedAws) -> None:
-    [folder] = S3Keys("s3://trail/b/folder", aws.options).logs()
+    [folder] = S3Keys("s3://trail/b/folder", aws.options, everything=True).logs()
     assert folder.kind is LogKind.FOLDER
 
 
@@ -44,7 +44,13 @@ def test_long_listings_come_page_by_page(aws: EmbeddedAws) -> None:
     aws.create_bucket("many")
     for number in range(5):
         aws.put_log("many", f"{number}", b"")
-    assert [log.key for log in S3Keys("s3://many", aws.options, page_size=2).logs()] == ["0", "1", "2", "3", "4"]
+    assert [log.key for log in S3Keys("s3://many", aws.options, page_size=2, everything=True).logs()] == [
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+    ]
 
 
 def test_a_bucket_that_does_not_exist_is_a_matter_of_configuration(aws: EmbeddedAws) -> None:

@@ -33,7 +33,7 @@ def shelf(request: pytest.FixtureRequest) -> Iterator[StoreBench]:
     def listing(keys: list[str]) -> KeySource:
         for key in keys:
             aws.put_log(name, key, key.encode())
-        return S3Keys(f"s3://{name}", aws.options)
+        return S3Keys(f"s3://{name}", aws.options, everything=True)
 
     def remove(key: str) -> None:
         aws.s3.delete_object(Bucket=name, Key=key)
