@@ -54,9 +54,7 @@ def run(
     ``SettingsError`` or ``ConfigurationError`` before anything is received, and ``ProcessorError`` when a processor did
     not return within the grace time: its thread may then keep the interpreter from ending.
     """
-    if settings is not None and values:
-        raise SettingsError(f"both settings and single values ({', '.join(values)}): put the values into the settings")
-    asyncio.run(_serve(processors, settings or Settings.load(**values), parts))
+    asyncio.run(_serve(processors, Settings.of(settings, **values), parts))
 
 
 @asynccontextmanager
@@ -71,15 +69,15 @@ async def build(
     chosen = processors_of(processors, settings)
     user_code = UserCode()
     async with AsyncExitStack() as closing:
-        store = parts.store or _store(settings, parts, closing)
+        store = _store(settings, parts, closing) if parts.store is None else parts.store
         yield Worker(
-            queue=parts.queue or _queue(settings, parts, closing),
+            queue=_queue(settings, parts, closing) if parts.queue is None else parts.queue,
             pipeline=make_pipeline(chosen, settings=settings, parts=parts, user_code=user_code, store=store),
             processors=chosen,
             user_code=user_code,
-            clock=parts.clock or SystemClock(),
+            clock=SystemClock() if parts.clock is None else parts.clock,
             pace=_pace(settings),
-            reporter=parts.reporter or LoggingReporter(),
+            reporter=LoggingReporter() if parts.reporter is None else parts.reporter,
             pool=parts.pool,
         )
 
