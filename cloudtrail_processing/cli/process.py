@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from cloudtrail_processing.cli import options
 from cloudtrail_processing.cli.printing import EventTable, ForReader
-from cloudtrail_processing.cli.status import can_be_live
+from cloudtrail_processing.cli.status import Lines, can_be_live
 from cloudtrail_processing.cli.telling import FAILED, clear_errors, log_lines, say, standard_error, whole_story
 from cloudtrail_processing.flow import Failed
 from cloudtrail_processing.processors import JsonLines
@@ -160,8 +160,11 @@ class _Advance(ProgressReporter):
 
 @contextmanager
 def _bar(console: Console, *, total: int | None, printing: bool) -> Iterator[ProgressReporter]:
-    """A reporter that moves a bar, where there is a terminal for it that is not full of events anyway."""
-    if not can_be_live(console) or (printing and sys.stdout.isatty()):
+    """A reporter that moves a bar; plain lines where there is no terminal, nothing where it is full of events anyway."""
+    if not can_be_live(console):
+        yield Lines(lambda text: say(console, text))
+        return
+    if printing and sys.stdout.isatty():
         yield ProgressReporter()
         return
     columns = (SpinnerColumn(), "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

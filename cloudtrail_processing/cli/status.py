@@ -58,6 +58,33 @@ def _counts(status: ProgressStatus) -> dict[str, int]:
     return {"messages": status.messages, "settled": 1 if status.state in _DELETED else 0}
 
 
+class Lines(ProgressReporter):
+    """Says how many logs are done, every ``every`` seconds: where there is no terminal for a bar.
+
+    ``now`` gives monotonic seconds; tests pass their own.
+    """
+
+    def __init__(self, say: Callable[[str], None], *, every: float = 10, now: Callable[[], float] = time.monotonic):
+        self._say = say
+        self._every = every
+        self._now = now
+        self._lock = threading.Lock()
+        self._done = 0
+        self._next = now() + every
+
+    def report_end(self, status: ProgressStatus, token: object) -> None:
+        """Count a finished log, and say so when it is time."""
+        del token
+        if status.state is not ProgressState.PROCESS_LOG:
+            return
+        with self._lock:
+            self._done += 1
+            if due := self._now() >= self._next:
+                self._next = self._now() + self._every
+        if due:
+            self._say(f"{self._done:,} logs done")
+
+
 class StatusLine:
     """What is shown live: a spinner, for how long it has been running, and the tally."""
 

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from cloudtrail_processing.cli.status import StatusLine, Tally, can_be_live
+from cloudtrail_processing.cli.status import Lines, StatusLine, Tally, can_be_live
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.progress import ProgressState, ProgressStatus
 
@@ -43,3 +43,13 @@ def test_the_line_shows_the_tally() -> None:
 
 def test_colours_that_were_asked_for_do_not_make_a_file_a_terminal() -> None:
     assert not can_be_live(Console(force_terminal=True, stderr=True))
+
+
+def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is() -> None:
+    times, said = iter([0.0, 4.0, 10.0, 10.0, 12.0, 21.0, 21.0]), list[str]()
+    lines = Lines(said.append, every=10, now=lambda: next(times))
+    done = ProgressStatus(ProgressState.PROCESS_LOG, succeeded=True)
+    lines.report_end(ProgressStatus(ProgressState.DOWNLOAD_LOG, succeeded=True), None)
+    for _ in range(4):
+        lines.report_end(done, None)
+    assert said == ["2 logs done", "4 logs done"]
