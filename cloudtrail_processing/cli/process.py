@@ -160,7 +160,7 @@ class _Advance(ProgressReporter):
 
 @contextmanager
 def _bar(console: Console, *, total: int | None, printing: bool) -> Iterator[ProgressReporter]:
-    """A reporter that moves a bar; plain lines where there is no terminal, nothing where it is full of events anyway."""
+    """A reporter: a bar on a terminal, none where events fill it anyway, plain lines where there is no terminal."""
     if not can_be_live(console):
         yield Lines(lambda text: say(console, text))
         return
