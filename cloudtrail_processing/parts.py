@@ -141,5 +141,7 @@ def _where(settings: Settings) -> EventFilter | None:
 
 
 def _lane_filter(processor: EventProcessor, wanted: EventFilter | None) -> EventFilter | None:
-    own = None if processor.filter is None else event_filter(processor.filter)
-    return own & wanted if own and wanted else own or wanted
+    if processor.filter is None:
+        return wanted
+    own = event_filter(processor.filter)
+    return own if wanted is None else own & wanted

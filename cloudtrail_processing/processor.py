@@ -1,5 +1,6 @@
 """What users write: processors, and a handler of failures."""
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition
-from cloudtrail_processing.events import CloudTrailEvent
+from cloudtrail_processing.filters.events import EventFilter
 from cloudtrail_processing.flow import EventBatch, LogObject, QueueMessage
 
 
@@ -18,15 +19,22 @@ class EventProcessor:
     One instance serves all data-plane threads of a process: ``process`` may run for several logs at once,
     so guard what you share. The methods may be plain or ``async``; async ones all run on one event loop of their own.
 
-    ``filter`` stands in front of this processor alone: an ``EventFilter``, such as ``Where(…)``, or any
-    callable from an event to a bool. ``Options`` may name a pydantic model; options from the command
-    line or a settings file are validated by it and reach ``__init__`` as keyword arguments.
+    ``filter`` stands in front of this processor alone: an ``EventFilter``, such as ``Where(…)``, a callable from an
+    event to a bool, or a method of the class. ``Options`` may name a pydantic model; options from the command line or
+    a settings file are validated by it and reach ``__init__`` as keyword arguments.
 
     Answers to the Java library's ``EventsProcessor``.
     """
 
-    filter: "Callable[[CloudTrailEvent], bool] | Any | None" = None
+    filter: EventFilter | Callable[..., object] | None = None  # "...": type checkers, too, take functions for methods
     Options: ClassVar[type[BaseModel] | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Keep a function of one event, put into the class as its filter, from being taken for a method."""
+        super().__init_subclass__(**options)
+        own = cls.__dict__.get("filter")
+        if inspect.isfunction(own) and len(inspect.signature(own).parameters) == 1:
+            cls.filter = staticmethod(own)
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from cloudtrail_processing.errors import TransientError
+from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.flow import EventBatch, LogObject
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
 from cloudtrail_processing.testing.generator import batch, event
@@ -74,3 +75,34 @@ def test_a_handler_that_is_not_overridden_changes_nothing() -> None:
 
 def test_stages_are_told_in_the_words_of_the_life_of_a_message() -> None:
     assert [stage.value for stage in Stage] == ["poll", "parse", "filter", "fetch", "read", "process", "settle"]
+
+
+def is_deletion(event: CloudTrailEvent) -> bool:
+    return event.event_name == "DeleteTrail"
+
+
+class ByFunction(EventProcessor):
+    filter = is_deletion
+
+
+class ByLambda(EventProcessor):
+    filter = lambda event: event.event_name == "DeleteTrail"  # noqa: E731 - as people write it
+
+
+class ByMethod(EventProcessor):
+    name_wanted = "DeleteTrail"
+
+    def filter(self, event: CloudTrailEvent) -> bool:
+        return event.event_name == self.name_wanted
+
+
+class ByInstance(EventProcessor):
+    def __init__(self) -> None:
+        self.filter = is_deletion
+
+
+@pytest.mark.parametrize("kind", [ByFunction, ByLambda, ByMethod, ByInstance])
+def test_a_function_may_be_the_filter_however_it_is_put_there(kind: type[EventProcessor]) -> None:
+    wanted = kind().filter
+    assert callable(wanted)
+    assert [bool(wanted(event(event_name=name))) for name in ("DeleteTrail", "GetObject")] == [True, False]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 PROGRAM = """
 from cloudtrail_processing import (
-    EventBatch, EventProcessor, ExceptionHandler, Disposition, Failure, Files, InsightEvent, Parts, Settings, Where,
-    process, run,
+    CloudTrailEvent, EventBatch, EventProcessor, ExceptionHandler, Disposition, Failure, Files, InsightEvent, Parts,
+    Settings, Where, process, run,
 )
 
 
@@ -21,7 +21,13 @@ class Mine(EventProcessor):
                 print(event.insight.state)
 
 
+def is_deletion(event: CloudTrailEvent) -> bool:
+    return event.event_name.startswith("Delete")
+
+
 class MineAsync(EventProcessor):
+    filter = is_deletion
+
     async def start(self) -> None: ...
 
     async def process(self, batch: EventBatch) -> None:
