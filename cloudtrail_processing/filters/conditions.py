@@ -11,12 +11,13 @@ from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.events import CloudTrailEvent, parse_time
 from cloudtrail_processing.events.values import as_text, reach
 from cloudtrail_processing.filters.header import Header
-from cloudtrail_processing.filters.matching import AddressTest, TextTest, known, moment
+from cloudtrail_processing.filters.matching import AddressTest, TextTest, is_glob, known, moment, texts_of
 from cloudtrail_processing.flow import LogKind, LogObject
 
 Test = Callable[[Any], bool]
 """Takes what was read, None where the record does not have it."""
 
+_CATEGORIES = ("Management", "Data", "Insight", "NetworkActivity", "Aggregated", "ActivityAuditLog")
 _CANNOT_TELL: Final = object()
 _KIND_OF_ITS_OWN = MappingProxyType(
     {
@@ -34,6 +35,12 @@ def _flag(name: str, wanted: object) -> Test:
     if not isinstance(wanted, bool):
         raise SettingsError(f"{name} takes true or false, not {wanted!r:.80}")
     return lambda value: value is wanted
+
+
+def _category(name: str, wanted: Any) -> Test:
+    """Categories are few and known: a spelling that is none of them would quietly want nothing."""
+    checked = [text if is_glob(text) else known(name, text, _CATEGORIES) for text in texts_of(name, wanted)]
+    return TextTest(name, checked)
 
 
 def _any_text(name: str, wanted: Any) -> Test:
@@ -192,7 +199,10 @@ _FIELDS = MappingProxyType(
         "source_ip": _text("source_ip_address", test=AddressTest),
         "user_agent": _text("user_agent"),
         "category": _Field(
-            in_event=lambda event: event.category, in_header=_category_in_header, by_log=_category_by_log
+            in_event=lambda event: event.category,
+            in_header=_category_in_header,
+            test=_category,
+            by_log=_category_by_log,
         ),
         "event_type": _text("event_type"),
         "since": _moment(operator.ge, _since_by_log),

@@ -8,7 +8,7 @@ from cloudtrail_processing.errors import SettingsError
 
 _FIELD = re.compile(r"\s*(?P<field>[A-Za-z_]\w*)\s*(?P<operator>!=|=)", re.ASCII)
 _VALUE = re.compile(
-    r"""\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^,|"'\s][^,|]*))\s*(?P<end>[,|]|\Z)""",
+    r"""\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^,|"'\s=][^,|]*))\s*(?P<end>[,|]|\Z)""",
     re.DOTALL,
 )
 
@@ -46,7 +46,7 @@ def _values(text: str, place: int) -> tuple[tuple[str, ...], int, bool]:
     while end == "|":
         found = _VALUE.match(text, place)
         if found is None:
-            raise _unclear(text, place, "a value (in quotes if it holds , or |)")
+            raise _unclear(text, place, "a value (in quotes if it holds , or | or begins with =)")
         values.append(_unquoted(found))
         place, end = found.end(), found["end"]
     return tuple(values), place, end == ","

@@ -1,15 +1,17 @@
 """``Where``: events by their fields, each condition decided as early as it can be."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
+from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.conditions import Condition
 from cloudtrail_processing.filters.events import EventFilter
 from cloudtrail_processing.filters.header import Header
-from cloudtrail_processing.filters.matching import Texts, both
-from cloudtrail_processing.filters.text import spelled_conditions
+from cloudtrail_processing.filters.matching import Texts, both, is_glob
+from cloudtrail_processing.filters.text import SpelledCondition, spelled_conditions
 from cloudtrail_processing.flow import LogObject
 
 
@@ -68,9 +70,9 @@ class Where(EventFilter):
         UTC unless they say otherwise, a date alone meaning its midnight. Raises ``SettingsError``.
         """
         where = cls()
-        where._conditions = tuple(
-            Condition.spelled(found.field, found.values, negated=found.negated) for found in spelled_conditions(text)
-        )
+        spelled = list(spelled_conditions(text))
+        _check_possible(spelled)
+        where._conditions = tuple(Condition.spelled(it.field, it.values, negated=it.negated) for it in spelled)
         return where
 
     def on_log(self, log: LogObject) -> bool | None:
@@ -87,6 +89,13 @@ class Where(EventFilter):
 
     def __repr__(self) -> str:
         return f"Where({', '.join(map(str, self._conditions))})"
+
+
+def _check_possible(spelled: Sequence[SpelledCondition]) -> None:
+    """A field cannot have two exact values at once: that would quietly want nothing, and let every message go."""
+    exact = Counter(it.field for it in spelled if not it.negated and not any(map(is_glob, it.values)))
+    if twice := [field for field, count in exact.items() if count > 1]:
+        raise SettingsError(f"{twice[0]} is asked for twice; write alternatives as {twice[0]}=A|B")
 
 
 def _all(answers: Iterable[bool | None]) -> bool | None:

@@ -37,7 +37,7 @@ def test_conditions_are_split_at_commas_alternatives_at_bars_and_quotes_hold_bot
         ("a=|b", "at '|b'"),
         ("a=b|", "at its end"),
         ("=b", "at '=b'"),
-        ("a==b c,d", "at 'd'"),
+        ("a=b c,d", "at 'd'"),
         ('a="b', "at '\"b'"),
         ('a="b"c', "at '\"b\"c'"),
         ("a<b", "at 'a<b'"),

@@ -193,3 +193,20 @@ def test_a_filter_shows_what_it_asks_for() -> None:
     assert (
         repr(Where.parse("event_name!=Get*|List*,failed=true")) == "Where(event_name!=('Get*', 'List*'), failed=True)"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("event_name==CreateUser", "begins with ="),
+        ("category=management", "did you mean Management"),
+        ("event_name=A,event_name=B", "event_name=A\\|B"),
+    ],
+)
+def test_what_could_never_match_is_refused_because_it_would_let_every_message_go(text: str, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        Where.parse(text)
+
+
+def test_a_field_may_be_narrowed_down_by_globs_and_negations() -> None:
+    assert Where.parse("event_name=Delete*,event_name=*Role,event_name!=DeleteRole")
