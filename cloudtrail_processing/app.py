@@ -14,7 +14,7 @@ from typing import Any
 
 from cloudtrail_processing.aws.queue import SqsQueue
 from cloudtrail_processing.aws.store import S3Store
-from cloudtrail_processing.errors import ProcessorError, SettingsError
+from cloudtrail_processing.errors import ConfigurationError, ProcessorError, SettingsError
 from cloudtrail_processing.parts import Parts, Processors, aws_options, make_pipeline, processors_of
 from cloudtrail_processing.ports import LogStore, Queue
 from cloudtrail_processing.progress import LoggingReporter
@@ -54,7 +54,11 @@ def run(
     ``SettingsError`` or ``ConfigurationError`` before anything is received, and ``ProcessorError`` when a processor did
     not return within the grace time: its thread may then keep the interpreter from ending.
     """
-    asyncio.run(_serve(processors, Settings.of(settings, **values), parts))
+    try:
+        asyncio.run(_serve(processors, Settings.of(settings, **values), parts))
+    except ConfigurationError as error:
+        # What is wrong is in its text; fifty lines of frames, ours and a client's, would only hide it.
+        raise error.with_traceback(None) from None
 
 
 @asynccontextmanager

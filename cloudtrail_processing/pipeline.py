@@ -133,7 +133,9 @@ class Pipeline:
 
     def _outcomes(self, notification: Notification, message: QueueMessage, keep_going: KeepGoing) -> Iterator[Outcome]:
         """Exactly one outcome for each thing the notification names."""
-        yield from notification.ignored
+        for ignored in notification.ignored:
+            logger.info("message %s: ignored: %s", message.message_id, ignored.why)
+            yield ignored
         for log in notification.logs:
             yield self._process(_Work(log, message, keep_going))
         if notification.inline:
@@ -146,7 +148,10 @@ class Pipeline:
                 return _checked(self._parser(message))
         except CloudTrailProcessingError as error:
             failed = self._failed(Failure(Stage.PARSE, error, message=message))
-            return Ignored(SKIPPED_BY_HANDLER) if disposition(failed) is Disposition.SKIP else failed
+            if disposition(failed) is not Disposition.SKIP:
+                return failed
+            logger.warning("message %s is given up: %s", message.message_id, SKIPPED_BY_HANDLER)
+            return Ignored(SKIPPED_BY_HANDLER)
 
     # ── a log ──
 
@@ -227,6 +232,7 @@ class Pipeline:
         told = [self._failed(failure) for failure in failures]
         remaining = [failed for failed in told if disposition(failed) is not Disposition.SKIP]
         if not remaining:
+            logger.warning("%s is given up: %s", work.log.uri, SKIPPED_BY_HANDLER)
             return Skipped(work.log, SKIPPED_BY_HANDLER)
         return replace(remaining[0], also=tuple(remaining[1:]))
 

@@ -678,3 +678,17 @@ def test_what_a_client_library_raised_is_not_written_into_the_log_because_it_quo
         Bench(faults=Faults([error])).outcomes(A)
     assert "SignatureDoesNotMatch" in caplog.text
     assert "CANARY" not in caplog.text
+
+
+def test_a_loss_that_a_handler_accepts_is_said_even_when_nobody_reports_progress(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("WARNING"):
+        Bench(faults=Faults([LogGone("gone")]), answer=lambda _: Disposition.SKIP).outcomes(A)
+    assert "is given up: an exception handler accepted the loss" in caplog.text
+
+
+def test_every_harmless_thing_that_is_let_go_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        Bench().outcomes("AWSLogs/123456789012/Config/us-east-1/2026/1/1/ConfigSnapshot/x.json.gz")
+    assert "ignored: an AWS Config file: s3://" in caplog.text
