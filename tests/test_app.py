@@ -92,7 +92,8 @@ class Program:
         self.process.stdin.flush()
 
     def ends_with(self) -> tuple[int, str]:
-        output, _ = self.process.communicate(timeout=30)
+        self.process.wait(timeout=30)  # not communicate() at once: closing its input would let it on
+        output, _ = self.process.communicate()
         return self.process.returncode, output
 
 
