@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.properties import java_settings
+from cloudtrail_processing.properties import SAME, java_settings
 
 logger = logging.getLogger(__name__)
 
@@ -113,16 +113,23 @@ class Settings(BaseSettings):
     def load(cls, file: str | Path | None = None, **values: Any) -> Self:
         """Settings from ``values``, else the environment, else ``file`` (TOML, or the Java library's .properties).
 
-        ``options`` are merged key by key. Raises ``SettingsError`` that names every mistake, without its value.
+        ``options`` are merged key by key. Raises ``SettingsError`` that names every mistake and where it was read,
+        without its value.
         """
         from_file = _read(Path(file)) if file is not None else {}
         _warn_of_misspelled(os.environ, cls)
+        environment = _environment(cls)
+
+        def place(name: str) -> str:
+            """The place of the value that is in force; what was an argument has none."""
+            if name in values:
+                return ""
+            return f" ({_variable(name)})" if name in environment else f" ({_key(name, Path(file))})" if file else ""
+
         try:
-            return cls(**functools.reduce(_merged, (from_file, EnvSettingsSource(cls)(), values)))
+            return cls(**functools.reduce(_merged, (from_file, environment, values)))
         except ValidationError as error:
-            raise SettingsError(mistakes(error, kind="setting", names=cls.model_fields)) from None
-        except ValueError as error:
-            raise SettingsError(str(error)) from None
+            raise SettingsError(mistakes(error, kind="setting", names=cls.model_fields, place=place)) from None
 
     @classmethod
     def of(cls, given: Self | None, **values: Any) -> Self:
@@ -147,6 +154,24 @@ def _read(file: Path) -> dict[str, Any]:
     return dict(values)
 
 
+def _environment(settings: type[BaseSettings]) -> dict[str, Any]:
+    try:
+        return EnvSettingsSource(settings)()
+    except ValueError:  # of all settings, only options must be JSON
+        text = f'options ({_variable("options")}): it must be a JSON object, as {{"path": "x"}}'
+        raise SettingsError(text) from None
+
+
+def _variable(name: str) -> str:
+    return f"environment variable {PREFIX}{name.upper()}"
+
+
+def _key(name: str, file: Path) -> str:
+    """The file and, where the Java library has its own word, that one."""
+    own = {ours: theirs for theirs, ours in SAME.items()} if file.suffix == ".properties" else {}
+    return f"{own[name]} in {file}" if name in own else str(file)
+
+
 def _merged(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
     """Both, where ``high`` goes first; tables that stand in both are merged in the same way."""
     tables = {name for name in low.keys() & high.keys() if isinstance(low[name], dict) and isinstance(high[name], dict)}
@@ -162,17 +187,20 @@ def _warn_of_misspelled(environment: Iterable[str], settings: type[BaseSettings]
             logger.warning("the environment variable %s is no setting and has no effect%s", variable, guess)
 
 
-def mistakes(error: ValidationError, *, kind: str, names: Iterable[str]) -> str:
+def mistakes(
+    error: ValidationError, *, kind: str, names: Iterable[str], place: Callable[[str], str] = lambda _: ""
+) -> str:
     """Everything that is wrong, without any value, which might be a secret in the wrong place.
 
-    Unknown names are called by ``kind`` and come with the nearest of ``names``.
+    Unknown names are called by ``kind`` and come with the nearest of ``names``. ``place`` says where a value was read.
     """
-    return "; ".join(_mistake(dict(detail), kind, list(names)) for detail in error.errors())
+    return "; ".join(_mistake(dict(detail), kind, list(names), place) for detail in error.errors())
 
 
-def _mistake(detail: dict[str, Any], kind: str, names: list[str]) -> str:
+def _mistake(detail: dict[str, Any], kind: str, names: list[str], place: Callable[[str], str]) -> str:
     name = ".".join(str(part) for part in detail["loc"])
     if detail["type"] != "extra_forbidden":
-        return f"{name}: {detail['msg']}" if name else str(detail["msg"]).removeprefix("Value error, ")
+        text = str(detail["msg"]).removeprefix("Value error, ")
+        return f"{name}{place(str(detail['loc'][0]))}: {text}" if name else text
     near = difflib.get_close_matches(name, names, n=1)
     return f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")

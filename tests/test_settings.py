@@ -172,9 +172,23 @@ def test_every_mistake_is_named_at_once() -> None:
 
 def test_a_broken_environment_variable_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDTRAIL_PROCESSING_OPTIONS", "{" + CANARY)
-    with pytest.raises(SettingsError, match="options") as caught:
+    with pytest.raises(
+        SettingsError, match=r'CLOUDTRAIL_PROCESSING_OPTIONS\): it must be .* as \{"path": "x"\}'
+    ) as caught:
         Settings.load()
     assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_mistake_says_where_the_value_in_force_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in (toml(tmp_path, "threads = 'x'"), toml(tmp_path, "threadCount=x", "trail.properties")):
+        key = "" if file.suffix == ".toml" else "threadCount in "
+        with pytest.raises(SettingsError, match=rf"^threads \({key}{file}\): Input should be"):
+            Settings.load(file)
+    monkeypatch.setenv("CLOUDTRAIL_PROCESSING_THREADS", "y")
+    with pytest.raises(SettingsError, match=r"^threads \(environment variable CLOUDTRAIL_PROCESSING_THREADS\): "):
+        Settings.load(file)
+    with pytest.raises(SettingsError, match=r"^threads: "):
+        Settings.load(file, threads="z")
 
 
 def test_settings_cannot_be_changed() -> None:
