@@ -42,7 +42,8 @@ def _show_version(asked: bool) -> None:
 )
 def _about(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option("--version", metavar="", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Act on AWS CloudTrail logs: from the SQS queue, S3 or files to your processor, so that no event is lost.

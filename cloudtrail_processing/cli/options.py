@@ -1,5 +1,6 @@
 """The options that commands share: every setting under its own name, with its own words."""
 
+import inspect
 import json
 import tomllib
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cloudtrail_processing.filters import Where
 from cloudtrail_processing.settings import Settings
 
 
@@ -25,6 +27,7 @@ def setting(name: str, *, panel: str, metavar: str | None = None, flags: tuple[s
     )
 
 
+_FIELDS = ", ".join(inspect.signature(Where).parameters)
 _WHAT, _QUEUE, _WORK, _AWS, _TELLING = "What to run", "The queue", "The work", "AWS", "Telling"
 
 SettingsFile = Annotated[
@@ -43,7 +46,8 @@ ProcessorNames = Annotated[
         "--processor",
         "-p",
         metavar="MODULE:CLASS",
-        help="Processor to run, as package.module:Class or by the name of an entry point. May be repeated.",
+        help="Processor to run: package.module:Class, which is searched in the current folder too, or the name of an "
+        "entry point. May be repeated.",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -53,7 +57,8 @@ ProcessorOptions = Annotated[
         "--option",
         "-o",
         metavar="KEY=VALUE",
-        help="Keyword argument of the processors; values may be numbers, true, false, lists. May be repeated.",
+        help="Keyword argument of the processors. A value may be a number, true, false, or JSON: "
+        """-o 'names=\\["A","B"]'. All else is text. May be repeated.""",
         rich_help_panel=_WHAT,
     ),
 ]
@@ -63,8 +68,9 @@ WhereTexts = Annotated[
         "--where",
         "-w",
         metavar="CONDITIONS",
-        help="Only these events: event_source=iam.amazonaws.com,event_name=Delete*|Put*. "
-        "A comma means and, | means or, != means not; repeated, any of them is enough.",
+        help="Only these events: event_source=iam.*,event_name=Put*|Del*. "
+        "A comma means and, | means or, != means not, * any text; upper and lower case differ. "
+        f"Repeated, any of them is enough. Fields: {_FIELDS}.",
         rich_help_panel=_WHAT,
     ),
 ]

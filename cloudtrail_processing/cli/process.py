@@ -46,10 +46,11 @@ def process(
     ],
     *,
     form: Annotated[
-        Format | None,
+        str | None,
         typer.Option(
             "--format",
             "-f",
+            metavar="jsonl|table",
             show_default=False,
             help="Print events as JSON lines (exactly as CloudTrail wrote them) or as a table. "
             "Default: a table on a terminal, else jsonl.",
@@ -82,18 +83,21 @@ def process(
 
     Events go to standard output, a summary to standard error. A log that fails does not stop the others.
 
-    Ends with 0 when every log was processed, 1 when one failed, 2 when the command or a setting cannot work.
+    Ends with 0 when every log was processed; 1 when one failed, or AWS could not be asked (no such bucket, no
+    credentials, unknown profile); 2 when the command line or a setting cannot work, or a path stands for no log;
+    130 after Ctrl-C.
     """
     # The other options are read from the context, by the names of their settings.
     if form and processor:
         raise typer.BadParameter("a processor takes the events, so none are printed", param_hint="--format")
+    chosen_form = _format(form)
     console = standard_error()
     with log_lines(console, level="WARNING"), clear_errors(console):
         chosen = options.load_settings(ctx)
     # The summary names what failed; beyond that only the tracebacks of processors are worth a line unasked.
     level = chosen.log_level if "log_level" in chosen.model_fields_set else "ERROR"
     with log_lines(console, level=level, form=chosen.log_format), clear_errors(console, form=chosen.log_format):
-        reader = None if chosen.processor and not form else ForReader(_printer(form))
+        reader = None if chosen.processor and not form else ForReader(_printer(chosen_form))
         raise typer.Exit(_sweep(paths, reader, settings=chosen, console=console))
 
 
@@ -118,6 +122,14 @@ def _sweep(paths: list[str], reader: ForReader | None, *, settings: Settings, co
     if sources.broken_off:
         raise sources.broken_off
     return FAILED if summary.failed else 0
+
+
+def _format(name: str | None) -> Format | None:
+    try:
+        return Format(name) if name is not None else None
+    except ValueError:
+        text = f"{name!r} is neither {' nor '.join(Format)}"
+        raise typer.BadParameter(text, param_hint="--format") from None
 
 
 def _printer(form: Format | None) -> EventTable | JsonLines:

@@ -54,7 +54,8 @@ def worker(
     A message is deleted only when all its events were delivered. SIGTERM or Ctrl-C stops in order: what is in hand
     finishes within the grace time, the rest goes back to the queue. A second signal ends at once.
 
-    Ends with 0 after a stop, 1 after a failure, 2 when the command or a setting cannot work.
+    Ends with 0 after a stop; 1 after a failure, at its start too (no such queue, no credentials, unknown profile);
+    2 when the command line, a setting or a processor's options cannot work.
     """
     # The options are read from the context, by the names of their settings.
     console = standard_error()

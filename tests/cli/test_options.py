@@ -1,5 +1,6 @@
 """Every setting is an option under its own name, and ``--help`` tells a newcomer what there is."""
 
+import inspect
 import subprocess
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ import typer
 from commands import COMMAND, invoke
 
 from cloudtrail_processing.cli.options import processor_option
+from cloudtrail_processing.filters import Where
 from cloudtrail_processing.settings import Settings
 
 OTHER_NAMES = {"options": "option"}
@@ -38,6 +40,23 @@ def test_help_shows_the_commands_and_where_to_begin() -> None:
 def test_help_explains_a_setting_in_its_own_words_with_its_default() -> None:
     text = invoke("worker", "--help").stdout
     assert "How long one receive waits for messages. Default: 20." in text
+
+
+def test_help_names_every_field_of_a_condition_and_says_that_case_counts() -> None:
+    text = " ".join(invoke("process", "--help").stdout.replace("│", " ").split())
+    assert "upper and lower case differ" in text
+    assert f"Fields: {', '.join(inspect.signature(Where).parameters)}." in text
+
+
+def test_help_says_how_to_write_a_list_and_where_a_processor_is_searched() -> None:
+    text = " ".join(invoke("worker", "--help").stdout.replace("│", " ").split())
+    assert """-o 'names=["A","B"]'""" in text
+    assert "searched in the current folder too" in text
+
+
+def test_help_shows_no_value_for_a_flag_without_one() -> None:
+    (line,) = [line for line in invoke("--help").stdout.splitlines() if "--version" in line]
+    assert "bool" not in line
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -186,6 +186,13 @@ def test_a_processor_in_the_settings_gives_way_to_a_format(folder: Path, process
     assert invoke("process", folder, env=env).exit_code == 1
 
 
+def test_a_format_that_there_is_not_is_a_usage_error_in_plain_words(folder: Path) -> None:
+    result = invoke("process", folder, "--format", "csv")
+    assert result.exit_code == 2
+    assert "'csv' is neither jsonl nor table" in result.stderr
+    assert "Value error" not in result.stderr
+
+
 def test_no_path_is_a_usage_error() -> None:
     assert invoke("process").exit_code == 2
 
