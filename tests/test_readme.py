@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from cloudtrail_processing import Settings
+from cloudtrail_processing.parts import processors_of
 from cloudtrail_processing.testing import EmbeddedAws, Generator, record, sample_logs
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 COMMANDS = [line.split("   #")[0] for language, text in BLOCKS if language == "bash" for line in text.splitlines()]
+(TOML,) = (text for language, text in BLOCKS if language == "toml")
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/trail"
 
 
@@ -96,7 +99,7 @@ def test_the_process_command_reads_a_folder(tmp_path: Path) -> None:
 
 
 def test_the_other_python_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
-    notebook, own_tests = PYTHON[1:]
+    notebook, own_tests = PYTHON[2:]
     exec(compile(notebook, "README.md", "exec"), {"__name__": "notebook"})
     assert capsys.readouterr().out
     names: dict[str, object] = {"__name__": "own_tests"}
@@ -105,6 +108,18 @@ def test_the_other_python_blocks_run(capsys: pytest.CaptureFixture[str]) -> None
     assert len(tests) == 2
     for test in tests:
         test()
+
+
+def test_the_settings_file_makes_the_processor_with_its_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "alerts.py").write_text(PYTHON[1], encoding="utf-8")
+    (tmp_path / "worker.toml").write_text(TOML, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "alerts", raising=False)
+    (processor,) = processors_of(None, Settings.load("worker.toml"))
+    assert (processor.name, vars(processor)) == ("ToFile", {"path": Path("out.txt"), "prefix": ""})
 
 
 def test_the_two_commands_for_a_fresh_machine_are_there() -> None:
