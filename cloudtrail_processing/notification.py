@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from cloudtrail_processing.errors import NotificationError
+from cloudtrail_processing.events.values import as_text
 from cloudtrail_processing.flow import Ignored, LogKind, LogObject, Notification, QueueMessage
 from cloudtrail_processing.keys import log_object
 
@@ -219,21 +220,17 @@ def _object(bucket: str, key: str, said: Mapping[str, Any], *, version: str, eta
         bucket,
         key,
         size=size if type(size) is int else None,
-        version_id=_text(said.get(version)),
-        etag=_text(said.get(etag)),
-        sequencer=_text(said.get("sequencer")),
+        version_id=as_text(said.get(version)),
+        etag=as_text(said.get(etag)),
+        sequencer=as_text(said.get("sequencer")),
     )
 
 
 # ── small questions ──
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
 def _is_name(value: object) -> bool:
-    return _text(value) is not None
+    return as_text(value) is not None
 
 
 def _is_s3(record: object) -> bool:

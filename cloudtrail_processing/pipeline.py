@@ -50,7 +50,7 @@ SKIPPED_BY_HANDLER = "an exception handler accepted the loss"
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _LogInHand:
     """One log in hand: what announced it, what may interrupt the work, and its records when they came with it."""
 
     log: LogObject
@@ -113,7 +113,7 @@ class Pipeline:
         self, log: LogObject, *, message: QueueMessage | None = None, keep_going: KeepGoing = never_stop
     ) -> Outcome:
         """One log: fetched, inflated, split, delivered."""
-        return self._process(_Work(log, message, keep_going))
+        return self._process(_LogInHand(log, message, keep_going))
 
     def tell(self, failure: Failure) -> None:
         """Tell the exception handler of a failure that concerns no message, such as a failed poll."""
@@ -137,10 +137,10 @@ class Pipeline:
             logger.info("message %s: ignored: %s", message.message_id, ignored.why)
             yield ignored
         for log in notification.logs:
-            yield self._process(_Work(log, message, keep_going))
+            yield self._process(_LogInHand(log, message, keep_going))
         if notification.inline:
             log = LogObject(bucket="", key=f"message/{message.message_id}", kind=LogKind.EVENTS)
-            yield self._process(_Work(log, message, keep_going, notification.inline))
+            yield self._process(_LogInHand(log, message, keep_going, notification.inline))
 
     def _parse(self, message: QueueMessage) -> Notification | Ignored | Failed:
         try:
@@ -155,7 +155,7 @@ class Pipeline:
 
     # ── a log ──
 
-    def _process(self, work: _Work) -> Outcome:
+    def _process(self, work: _LogInHand) -> Outcome:
         try:
             with self._progress.step(ProgressState.PROCESS_LOG, message=work.message, log=work.log) as step:
                 outcome = self._filtered(work) or self._deliver(work)
@@ -164,7 +164,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the message's other logs
             return self._uncaught(error, message=work.message, log=work.log)
 
-    def _filtered(self, work: _Work) -> Outcome | None:
+    def _filtered(self, work: _LogInHand) -> Outcome | None:
         """Skipped when no filter wants the log, by its key and its message alone; None when it has to be read."""
         try:
             with guarded("a source filter"):
@@ -174,7 +174,7 @@ class Pipeline:
             return self._settled(work, [work.failure(Stage.FILTER, error)])
         return None if self._delivery.wants(work.log) else Skipped(work.log, "no processor's filter wants it")
 
-    def _deliver(self, work: _Work) -> Outcome:
+    def _deliver(self, work: _LogInHand) -> Outcome:
         read = (work.log, Records.of(work.inline)) if work.inline else self._read(work)
         if isinstance(read, Failure):
             return self._settled(work, [read])
@@ -197,7 +197,7 @@ class Pipeline:
             quarantined=delivered.rejected,
         )
 
-    def _read(self, work: _Work) -> tuple[LogObject, Records] | Failure:
+    def _read(self, work: _LogInHand) -> tuple[LogObject, Records] | Failure:
         """The log's records; and the log itself with the version that was really read, so that its id is stable."""
         stage = Stage.FETCH
         try:
@@ -209,7 +209,7 @@ class Pipeline:
         except CloudTrailProcessingError as error:
             return work.failure(stage, error)
 
-    def _fetch(self, work: _Work) -> FetchedLog:
+    def _fetch(self, work: _LogInHand) -> FetchedLog:
         with self._progress.step(ProgressState.DOWNLOAD_LOG, message=work.message, log=work.log) as step:
             retrying = in_place(
                 attempts=self._fetch_attempts, seconds=30, before_attempt=work.keep_going, sleep=self._pause
@@ -227,7 +227,7 @@ class Pipeline:
 
     # ── failures ──
 
-    def _settled(self, work: _Work, failures: Sequence[Failure]) -> Outcome:
+    def _settled(self, work: _LogInHand, failures: Sequence[Failure]) -> Outcome:
         """One outcome for one log: skipped when a handler accepted every loss, else failed with all that remains."""
         told = [self._failed(failure) for failure in failures]
         remaining = [failed for failed in told if disposition(failed) is not Disposition.SKIP]
