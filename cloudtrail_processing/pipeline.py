@@ -5,7 +5,7 @@ The same pipeline serves the worker, S3 keys and files on disk. It never raises:
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -16,11 +16,9 @@ from cloudtrail_processing.errors import (
     Disposition,
     LogTooLarge,
     NotificationError,
-    ProcessorError,
     RejectedRecords,
-    Stopped,
-    TransientError,
 )
+from cloudtrail_processing.failures import SKIPPED_BY_HANDLER, Failures
 from cloudtrail_processing.filters.logs import SourceFilter
 from cloudtrail_processing.flow import (
     Failed,
@@ -45,8 +43,6 @@ from cloudtrail_processing.settlement import disposition
 from cloudtrail_processing.usercode import guarded
 
 logger = logging.getLogger(__name__)
-
-SKIPPED_BY_HANDLER = "an exception handler accepted the loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +84,8 @@ class Pipeline:
         self._parser = parser
         self._splitter = splitter
         self._source_filter = source_filter
-        self._exception_handler = exception_handler
-        self._progress = Progress(reporter or ProgressReporter())
+        self._progress = Progress(ProgressReporter() if reporter is None else reporter)
+        self._failures = Failures(exception_handler, progress=self._progress)
         self._limits = limits or Limits()
         self._fetch_attempts = fetch_attempts
         self._pause = pause
@@ -107,7 +103,7 @@ class Pipeline:
                 step.result(succeeded=not errors, error=errors[0] if errors else None)
                 return handled
         except Exception as error:  # noqa: BLE001 - a bug of ours must cost neither the message nor the worker
-            return Handled(message, 1, (self._uncaught(error, message=message),))
+            return Handled(message, 1, (self._failures.uncaught(error, message=message),))
 
     def process_log(
         self, log: LogObject, *, message: QueueMessage | None = None, keep_going: KeepGoing = never_stop
@@ -117,7 +113,7 @@ class Pipeline:
 
     def tell(self, failure: Failure) -> None:
         """Tell the exception handler of a failure that concerns no message, such as a failed poll."""
-        self._failed(failure)
+        self._failures.tell(failure)
 
     # ── a message ──
 
@@ -147,7 +143,7 @@ class Pipeline:
             with self._progress.step(ProgressState.PARSE_MESSAGE, message=message), guarded("the message parser"):
                 return _checked(self._parser(message))
         except CloudTrailProcessingError as error:
-            failed = self._failed(Failure(Stage.PARSE, error, message=message))
+            failed = self._failures.tell(Failure(Stage.PARSE, error, message=message))
             if disposition(failed) is not Disposition.SKIP:
                 return failed
             logger.warning("message %s is given up: %s", message.message_id, SKIPPED_BY_HANDLER)
@@ -162,7 +158,7 @@ class Pipeline:
                 step.result(**_facts(outcome))
                 return outcome
         except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the message's other logs
-            return self._uncaught(error, message=work.message, log=work.log)
+            return self._failures.uncaught(error, message=work.message, log=work.log)
 
     def _filtered(self, work: _LogInHand) -> Outcome | None:
         """Skipped when no filter wants the log, by its key and its message alone; None when it has to be read."""
@@ -171,21 +167,21 @@ class Pipeline:
                 if self._source_filter is not None and not self._source_filter.accepts(work.log, work.message):
                     return Skipped(work.log, "the source filter does not want it")
         except CloudTrailProcessingError as error:
-            return self._settled(work, [work.failure(Stage.FILTER, error)])
+            return self._failures.of_log(work.log, [work.failure(Stage.FILTER, error)])
         return None if self._delivery.wants(work.log) else Skipped(work.log, "no processor's filter wants it")
 
     def _deliver(self, work: _LogInHand) -> Outcome:
         read = (work.log, Records.of(work.inline)) if work.inline else self._read(work)
         if isinstance(read, Failure):
-            return self._settled(work, [read])
+            return self._failures.of_log(work.log, [read])
         log, records = read
         delivered = self._delivery.run(records, log=log, keep_going=work.keep_going)
         if not delivered.failures:
             return Processed(
                 work.log, delivered.records, delivered.delivered, delivered.filtered, quarantined=delivered.rejected
             )
-        outcome = self._settled(
-            work, [work.failure(_stage(it.error), it.error, processor=it.processor) for it in delivered.failures]
+        outcome = self._failures.of_log(
+            work.log, [work.failure(_stage(it.error), it.error, processor=it.processor) for it in delivered.failures]
         )
         if not isinstance(outcome, Failed):
             return outcome
@@ -225,42 +221,6 @@ class Pipeline:
             kind = LogTooLarge if isinstance(error, LogTooLarge) else CorruptLog
             raise kind(f"{log.uri}: {error}") from error.__cause__
 
-    # ── failures ──
-
-    def _settled(self, work: _LogInHand, failures: Sequence[Failure]) -> Outcome:
-        """One outcome for one log: skipped when a handler accepted every loss, else failed with all that remains."""
-        told = [self._failed(failure) for failure in failures]
-        remaining = [failed for failed in told if disposition(failed) is not Disposition.SKIP]
-        if not remaining:
-            logger.warning("%s is given up: %s", work.log.uri, SKIPPED_BY_HANDLER)
-            return Skipped(work.log, SKIPPED_BY_HANDLER)
-        return replace(remaining[0], also=tuple(remaining[1:]))
-
-    def _failed(self, failure: Failure) -> Failed:
-        """Tell the exception handler, and note what it chose."""
-        # Only user code's own exceptions are shown whole: those of clients quote requests, with tokens in them.
-        cause = failure.error.__cause__ if isinstance(failure.error, ProcessorError) else None
-        logger.log(_level(failure.error), "%s", _story(failure), exc_info=cause)
-        if self._exception_handler is None:
-            return Failed(failure.log, failure.error)
-        try:
-            with guarded("the exception handler"):
-                chosen = self._exception_handler.handle(failure)
-                return Failed(failure.log, failure.error, chosen=None if chosen is None else Disposition(chosen))
-        except CloudTrailProcessingError:
-            logger.exception("the exception handler failed; the error's own disposition applies")
-            return Failed(failure.log, failure.error)
-
-    def _uncaught(self, error: Exception, *, message: QueueMessage | None, log: LogObject | None = None) -> Failed:
-        """A bug of ours: reported, and the message is kept."""
-        with self._progress.step(ProgressState.UNCAUGHT_EXCEPTION, message=message, log=log) as step:
-            step.result(succeeded=False, error=error)
-        logger.critical("a bug in this package", exc_info=error)
-        met = log.uri if log else f"message {message.message_id}" if message else "the work"
-        surprise = TransientError(f"{met} met a bug: {type(error).__name__}; nothing was settled")
-        surprise.__cause__ = error
-        return self._failed(Failure(Stage.PROCESS, surprise, message=message, log=log))
-
 
 def _checked(parsed: Notification | Ignored | None) -> Notification | Ignored:
     """What a parser said; user code may be of any type."""
@@ -289,17 +249,3 @@ def _facts(outcome: Outcome) -> dict[str, object]:
             return {"skipped": why}
         case unreachable:
             assert_never(unreachable)
-
-
-def _level(error: CloudTrailProcessingError) -> int:
-    if isinstance(error, Stopped):
-        return logging.INFO
-    return logging.ERROR if isinstance(error, ProcessorError) else logging.WARNING
-
-
-def _story(failure: Failure) -> str:
-    """What failed, where, and what it was: one line for whoever is awake."""
-    message = f" of message {failure.message.message_id}" if failure.message else ""
-    text = f"{type(failure.error).__name__}: {failure.error}"
-    where = f" {failure.log.uri}" if failure.log and failure.log.uri not in text else ""
-    return f"stage {failure.stage}{where}{message}: {text}"

@@ -13,7 +13,7 @@ ROWS = [
     {"flow", "settings", "spans", "usercode"},
     {"keys", "ports", "filters"},
     {"notification", "logfile", "retry", "settlement", "processor", "progress"},
-    {"aws", "reading", "delivery", "plugins", "files", "processors"},
+    {"aws", "reading", "delivery", "failures", "plugins", "files", "processors"},
     {"pipeline", "leases", "settling", "intake"},
     {"work", "parts"},
     {"worker", "sweep"},

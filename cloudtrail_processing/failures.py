@@ -1,0 +1,72 @@
+"""What is done about a failure: it is told, once, to the log and to the exception handler, who may choose."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition, ProcessorError, Stopped, TransientError
+from cloudtrail_processing.flow import Failed, LogObject, Outcome, QueueMessage, Skipped
+from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage
+from cloudtrail_processing.progress import Progress, ProgressState
+from cloudtrail_processing.settlement import disposition
+from cloudtrail_processing.usercode import guarded
+
+logger = logging.getLogger(__name__)
+
+SKIPPED_BY_HANDLER = "an exception handler accepted the loss"
+
+
+class Failures:
+    """Tells failures, and makes outcomes of them."""
+
+    def __init__(self, handler: ExceptionHandler | None, *, progress: Progress) -> None:
+        self._handler = handler
+        self._progress = progress
+
+    def tell(self, failure: Failure) -> Failed:
+        """Tell the exception handler, and note what it chose."""
+        # Only user code's own exceptions are shown whole: those of clients quote requests, with tokens in them.
+        cause = failure.error.__cause__ if isinstance(failure.error, ProcessorError) else None
+        logger.log(_level(failure.error), "%s", _story(failure), exc_info=cause)
+        if self._handler is None:
+            return Failed(failure.log, failure.error)
+        try:
+            with guarded("the exception handler"):
+                chosen = self._handler.handle(failure)
+                return Failed(failure.log, failure.error, chosen=None if chosen is None else Disposition(chosen))
+        except CloudTrailProcessingError:
+            logger.exception("the exception handler failed; the error's own disposition applies")
+            return Failed(failure.log, failure.error)
+
+    def of_log(self, log: LogObject, failures: Sequence[Failure]) -> Outcome:
+        """One outcome for one log: skipped when a handler accepted every loss, else failed with all that remains."""
+        told = [self.tell(failure) for failure in failures]
+        remaining = [failed for failed in told if disposition(failed) is not Disposition.SKIP]
+        if not remaining:
+            logger.warning("%s is given up: %s", log.uri, SKIPPED_BY_HANDLER)
+            return Skipped(log, SKIPPED_BY_HANDLER)
+        return replace(remaining[0], also=tuple(remaining[1:]))
+
+    def uncaught(self, error: Exception, *, message: QueueMessage | None, log: LogObject | None = None) -> Failed:
+        """A bug of ours: reported, and the message is kept."""
+        with self._progress.step(ProgressState.UNCAUGHT_EXCEPTION, message=message, log=log) as step:
+            step.result(succeeded=False, error=error)
+        logger.critical("a bug in this package", exc_info=error)
+        met = log.uri if log else f"message {message.message_id}" if message else "the work"
+        surprise = TransientError(f"{met} met a bug: {type(error).__name__}; nothing was settled")
+        surprise.__cause__ = error
+        return self.tell(Failure(Stage.PROCESS, surprise, message=message, log=log))
+
+
+def _level(error: CloudTrailProcessingError) -> int:
+    if isinstance(error, Stopped):
+        return logging.INFO
+    return logging.ERROR if isinstance(error, ProcessorError) else logging.WARNING
+
+
+def _story(failure: Failure) -> str:
+    """What failed, where, and what it was: one line for whoever is awake."""
+    message = f" of message {failure.message.message_id}" if failure.message else ""
+    text = f"{type(failure.error).__name__}: {failure.error}"
+    where = f" {failure.log.uri}" if failure.log and failure.log.uri not in text else ""
+    return f"stage {failure.stage}{where}{message}: {text}"
