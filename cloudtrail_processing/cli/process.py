@@ -12,11 +12,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from cloudtrail_processing.cli import options
 from cloudtrail_processing.cli.printing import EventTable, ForReader
-from cloudtrail_processing.cli.status import Lines, can_be_live
-from cloudtrail_processing.cli.telling import FAILED, clear_errors, log_lines, say, standard_error, whole_story
+from cloudtrail_processing.cli.status import Lines, Tally, can_be_live
+from cloudtrail_processing.cli.telling import (
+    FAILED,
+    INTERRUPTED,
+    clear_errors,
+    log_lines,
+    say,
+    standard_error,
+    whole_story,
+)
+from cloudtrail_processing.files import STDIN
 from cloudtrail_processing.flow import Failed
 from cloudtrail_processing.processors import JsonLines
-from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
+from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus, Reporters
 from cloudtrail_processing.settings import Settings
 
 if TYPE_CHECKING:
@@ -106,13 +115,20 @@ def _sweep(paths: list[str], reader: ForReader | None, *, settings: Settings, co
     from cloudtrail_processing.parts import Parts, aws_options
     from cloudtrail_processing.sweep import process as sweep
 
+    if STDIN in paths and sys.stdin.isatty():
+        say(console, "reading standard input; Ctrl-D ends it")
     sources = Sources(paths, aws_options(settings, Parts()))
     if reader and not sources.in_buckets and "threads" not in settings.model_fields_set:
         # Several threads would not read from disk faster, and would mix up the order of the logs.
         settings = settings.model_copy(update={"threads": 1})
-    with _bar(console, total=None if sources.in_buckets else sources.known, printing=reader is not None) as reporter:
-        logs = sources.logs(wanted=lambda: reader is None or not reader.has_left)
-        summary = sweep(reader, logs, settings=settings, parts=Parts(reporter=reporter))
+    tally, total = Tally(), None if sources.in_buckets else sources.known
+    try:
+        with _bar(console, total=total, printing=reader is not None) as reporter:
+            logs = sources.logs(wanted=lambda: reader is None or not reader.has_left)
+            summary = sweep(reader, logs, settings=settings, parts=Parts(reporter=Reporters(reporter, tally)))
+    except KeyboardInterrupt:
+        say(console, f"interrupted: {_done(tally)}", style="yellow")
+        return INTERRUPTED
     if reader and reader.has_left:
         return READER_LEFT
     if summary.logs or not sources.broken_off:
@@ -135,6 +151,11 @@ def _format(name: str | None) -> Format | None:
 def _printer(form: Format | None) -> EventTable | JsonLines:
     chosen = form or (Format.TABLE if sys.stdout.isatty() else Format.JSONL)
     return EventTable() if chosen is Format.TABLE else JsonLines()
+
+
+def _done(tally: Tally) -> str:
+    counts = {"logs done": "logs", "delivered": "delivered", "filtered": "filtered", "logs failed": "failures"}
+    return ", ".join(f"{what} {tally[name]:,}" for what, name in counts.items())
 
 
 def _told(summary: "Summary") -> str:

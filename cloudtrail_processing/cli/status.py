@@ -12,10 +12,13 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
+from cloudtrail_processing.errors import Stopped
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
 
 _DELETED = (ProgressState.DELETE_MESSAGE, ProgressState.DELETE_FILTERED_MESSAGE)
 _FAILABLE = (ProgressState.POLL_QUEUE, ProgressState.PARSE_MESSAGE, ProgressState.PROCESS_LOG)
+_LEFT = (KeyboardInterrupt, Stopped)
+"""What ends a step that did not fail: somebody ended the work."""
 
 
 class Tally(ProgressReporter):
@@ -52,7 +55,7 @@ _LABELS = {
 
 def _counts(status: ProgressStatus) -> dict[str, int]:
     if not status.succeeded:
-        return {"failures": 1 if status.state in _FAILABLE else 0}
+        return {"failures": 1 if status.state in _FAILABLE and not isinstance(status.error, _LEFT) else 0}
     if status.state is ProgressState.PROCESS_LOG:
         return {"logs": 1, "delivered": status.delivered, "filtered": status.filtered}
     return {"messages": status.messages, "settled": 1 if status.state in _DELETED else 0}

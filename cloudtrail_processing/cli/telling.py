@@ -18,6 +18,8 @@ FAILED = 1
 """Exit code: something went wrong while it ran, or at its start."""
 USAGE = 2
 """Exit code: the command or a setting cannot work as it was given."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as of a program that SIGINT ended."""
 
 _CHATTY = ("botocore", "aiobotocore", "boto3", "urllib3", "asyncio", "werkzeug")
 """At DEBUG these tell too much: botocore's lines hold signatures and session tokens."""

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from cloudtrail_processing.cli.status import Lines, StatusLine, Tally, can_be_live
+from cloudtrail_processing.errors import Stopped
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.progress import ProgressState, ProgressStatus
 
@@ -15,6 +16,8 @@ STEPS = (
     ProgressStatus(ProgressState.PROCESS_LOG, log=LOG, succeeded=True, records=1500, delivered=1200, filtered=300),
     ProgressStatus(ProgressState.DOWNLOAD_LOG, log=LOG, succeeded=False),
     ProgressStatus(ProgressState.PROCESS_LOG, log=LOG, succeeded=False),
+    ProgressStatus(ProgressState.PROCESS_LOG, log=LOG, succeeded=False, error=KeyboardInterrupt()),
+    ProgressStatus(ProgressState.PROCESS_LOG, log=LOG, succeeded=False, error=Stopped("the worker stops")),
     ProgressStatus(ProgressState.PROCESS_SOURCE, succeeded=False),
     ProgressStatus(ProgressState.DELETE_MESSAGE, succeeded=True),
     ProgressStatus(ProgressState.DELETE_FILTERED_MESSAGE, succeeded=True),
