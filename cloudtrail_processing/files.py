@@ -16,6 +16,8 @@ from cloudtrail_processing.ports import LogStore
 STDIN = "-"
 """The path that means standard input."""
 _HOPELESS = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
+NAMES = ".json, .jsonl and .ndjson files (plain or .gz, no digests)"
+"""What counts as a log in a folder, for people."""
 _SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
@@ -23,17 +25,21 @@ class Files:
     """Names the logs that paths stand for: a file as it is, what a folder holds, what a glob matches, ``-`` for stdin.
 
     In folders, at any depth, only ``.json``, ``.jsonl`` and ``.ndjson`` files count, plain or gzipped, and digest files
-    are left out. Sorted within each path. Raises ``SettingsError`` for a path that stands for nothing, and for a folder
-    that may not be read.
+    are left out; ``left_out`` counts the rest once ``logs`` was asked. Sorted within each path. Raises
+    ``SettingsError`` for a path that stands for nothing, and for a folder that may not be read.
     """
 
     def __init__(self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> None:
         each = [paths] if isinstance(paths, str | os.PathLike) else paths
         self._paths = [os.fspath(path) for path in each]
+        self.left_out = 0
+        """How many files in folders are no logs by their names."""
 
     def logs(self) -> Iterator[LogObject]:
         """Every log, in the order of the paths; refuses a path that stands for nothing before anything is yielded."""
-        for file in [file for path in self._paths for file in _expanded(path)]:
+        found = [_expanded(path) for path in self._paths]
+        self.left_out = sum(left_out for _, left_out in found)
+        for file in [file for files, _ in found for file in files]:
             yield log_object("", file)
 
 
@@ -71,14 +77,21 @@ def _read(path: str, *, limit: int) -> bytes:
     return body
 
 
-def _expanded(path: str) -> list[str]:
+def _expanded(path: str) -> tuple[list[str], int]:
+    """The logs that a path stands for, and how many other files lie beside them in its folders."""
     try:
-        found = dict.fromkeys(file for place in _places(path) for file in _files(place))
+        places = _places(path)
+        found = [each for place in places for each in _files(place)]
     except OSError as error:
         raise SettingsError(f"{error.filename or path}: {error.strerror}") from error
-    if not found:
-        raise SettingsError(f"{path}: no such file, no folder with logs, and no glob that matches a file")
-    return list(found)
+    logs = dict.fromkeys(file for file, is_log in found if is_log)
+    others = {file for file, is_log in found if not is_log} - logs.keys()
+    if not places:
+        what = "no file or folder matches this glob" if glob.has_magic(path) else "no such file or folder"
+        raise SettingsError(f"{path}: {what}")
+    if not logs:
+        raise SettingsError(f"{path}: no log in this folder, where only {NAMES} count; other files: {len(others):,}")
+    return list(logs), len(others)
 
 
 def _places(path: str) -> list[str]:
@@ -88,12 +101,16 @@ def _places(path: str) -> list[str]:
     return sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - the pattern may be absolute
 
 
-def _files(place: str) -> Iterable[str]:
+def _files(place: str) -> list[tuple[str, bool]]:
+    """Each file with whether it counts as a log."""
     if place == STDIN or not Path(place).is_dir():
-        return [place]
+        return [(place, True)]
     files = (Path(folder, name) for folder, _, names in os.walk(place, onerror=_refuse) for name in names)
-    logs = (str(file) for file in files if file.name.endswith(_SUFFIXES) and file.is_file())
-    return sorted(log for log in logs if log_object("", log).kind is not LogKind.DIGEST)
+    return sorted((str(file), _is_log(str(file))) for file in files if file.is_file())
+
+
+def _is_log(file: str) -> bool:
+    return file.endswith(_SUFFIXES) and log_object("", file).kind is not LogKind.DIGEST
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -72,8 +72,27 @@ def test_one_path_alone_is_as_good_as_a_list_of_one(one: type, folder: Path) -> 
 @pytest.mark.parametrize("path", ["missing", "missing/*.json", "empty", "README/x", "", "nul\0l", "x" * 300])
 def test_a_path_that_stands_for_nothing_is_refused_before_anything_is_yielded(path: str, folder: Path) -> None:
     logs = Files([folder / NAME, f"{folder}/{path}" if path else path]).logs()
-    with pytest.raises(SettingsError, match=r"no such file|too long"):
+    with pytest.raises(SettingsError, match=r"no such file|too long|no file or folder matches|no log in this folder"):
         next(logs)
+
+
+def test_a_path_that_stands_for_nothing_is_told_apart_by_what_it_is(folder: Path) -> None:
+    (folder / "empty/notes.txt").touch()
+    for path, why in {
+        "missing": "no such file or folder",
+        "missing/*": "no file or folder matches this glob",
+        "empty": r"no log in this folder, where only \.json.* count; other files: 1",
+    }.items():
+        with pytest.raises(SettingsError, match=why):
+            names(folder, folder / path)
+
+
+def test_files_in_a_folder_that_are_no_logs_are_counted(folder: Path) -> None:
+    """So that nobody takes a renamed log for one that was read."""
+    (folder / "b/renamed.gz").touch()
+    files = Files([folder, folder / "b"])
+    assert len(list(files.logs())) == 7
+    assert files.left_out == 5
 
 
 def test_a_pipe_can_be_read_like_a_file(folder: Path) -> None:

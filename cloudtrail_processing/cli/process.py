@@ -22,7 +22,7 @@ from cloudtrail_processing.cli.telling import (
     standard_error,
     whole_story,
 )
-from cloudtrail_processing.files import STDIN
+from cloudtrail_processing.files import NAMES, STDIN
 from cloudtrail_processing.flow import Failed
 from cloudtrail_processing.processors import JsonLines
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus, Reporters
@@ -50,7 +50,8 @@ def process(
             metavar="PATH…",
             show_default=False,
             help="Files, folders, globs in quotes, s3://bucket/prefix, or - for standard input. Logs as CloudTrail "
-            "writes them, gzipped or not; also JSON lines, LookupEvents output, EventBridge events.",
+            "writes them, gzipped or not; also JSON lines, LookupEvents output, EventBridge events. "
+            f"In folders only {NAMES} count; a file that is named is read whatever its name.",
         ),
     ],
     *,
@@ -133,6 +134,8 @@ def _sweep(paths: list[str], reader: ForReader | None, *, settings: Settings, co
         return READER_LEFT
     if summary.logs or not sources.broken_off:
         say(console, _told(summary))
+    if sources.left_out:
+        say(console, f"other files left out {sources.left_out:,}: in folders only {NAMES} count")
     for failed in summary.failed:
         _complain(failed, console)
     if sources.broken_off:

@@ -20,6 +20,8 @@ class Sources:
 
     def __init__(self, paths: Sequence[str], aws: AwsOptions) -> None:
         self._aws = aws
+        self.left_out = 0
+        """How many files in folders are no logs by their names."""
         self._sources = [self._source(path) for path in paths]
         self.in_buckets = any(path.startswith(_S3) for path in paths)
         """True when logs have to be downloaded."""
@@ -41,7 +43,10 @@ class Sources:
     def _source(self, path: str) -> list[LogObject] | Iterator[LogObject]:
         if path.startswith(_S3):
             return _listed(S3Keys(path, self._aws))
-        return list(Files([path]).logs())
+        files = Files([path])
+        logs = list(files.logs())
+        self.left_out += files.left_out
+        return logs
 
 
 def _listed(keys: S3Keys) -> Iterator[LogObject]:

@@ -123,6 +123,15 @@ def test_a_path_that_stands_for_nothing_is_a_usage_error_before_anything_is_prin
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_files_that_a_folder_hides_are_told_in_the_summary(folder: Path) -> None:
+    (folder / "renamed.gz").touch()
+    result = invoke("process", folder)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[1:] == [
+        "other files left out 1: in folders only .json, .jsonl and .ndjson files (plain or .gz, no digests) count"
+    ]
+
+
 def test_a_limit_holds_for_files(folder: Path) -> None:
     result = invoke("process", folder, "--max-inflated-bytes", 2000)
     assert result.exit_code == 1
