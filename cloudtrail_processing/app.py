@@ -115,7 +115,10 @@ def _signals(worker: Worker) -> Iterator[None]:
         loop.call_soon_threadsafe(stop)
 
     def stop() -> None:
-        logger.warning("stopping: no more messages are received; a second signal ends at once")
+        logger.warning(
+            "stopping: no more messages are received; a second signal ends at once, and messages in hand come back "
+            "after their visibility timeout"
+        )
         worker.stop()
 
     before = {number: signal.signal(number, take) for number in (signal.SIGTERM, signal.SIGINT)}

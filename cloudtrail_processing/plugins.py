@@ -65,7 +65,9 @@ def _found(name: str) -> object:
     try:
         return find()
     except (ImportError, AttributeError) as error:
-        raise SettingsError(f"cannot import processor {name}: {error}") from error
+        missing = isinstance(error, ModuleNotFoundError) and error.name == name.partition(":")[0].partition(".")[0]
+        searched = f" (searched in {os.getcwd()} too)" if missing else ""  # noqa: PTH109 - as it stands in sys.path
+        raise SettingsError(f"cannot import processor {name}: {error}{searched}") from error
     except (Exception, SystemExit) as error:
         raise SettingsError(f"cannot import processor {name}: {type(error).__name__}: {error}") from error
 

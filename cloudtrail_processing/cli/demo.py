@@ -58,8 +58,8 @@ def _run(count: int, *, seed: int) -> bool:
 
     console = Console(highlight=False)
     console = console if console.is_terminal else Console(highlight=False, width=_WIDTH)
-    console.print("starting an AWS inside this process: S3 and SQS on a port of the loopback interface")
     with EmbeddedAws() as aws:
+        console.print("an AWS runs inside this process: S3 and SQS, on the loopback interface alone")
         aws.create_bucket(_BUCKET)
         queue_url = aws.create_queue(_QUEUE)
         aws.notify(_BUCKET, queue_url)

@@ -92,7 +92,7 @@ def test_it_delivers_everything_and_stops_clean_on_sigterm_without_telling_a_sec
     code, said = stop(process)
     assert code == 0
     assert Counter(lines(out)) == Counter(expected)
-    assert "stopping: no more messages are received" in said
+    assert "a second signal ends at once, and messages in hand come back after their visibility timeout" in said
     assert "stopped: messages 25, deleted 25, logs 24, events 216, filtered 0, failures 0" in said
     assert not [secret for secret in SECRETS.values() if secret in said]
 
@@ -204,6 +204,14 @@ def test_what_cannot_work_is_one_clear_line(arguments: Sequence[str], why: str) 
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("error: ")
     assert why in result.stderr
+
+
+def test_a_module_that_is_not_found_is_told_with_the_folder_in_which_it_was_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke("worker", *QUEUE, "-p", "nowhere.at_all:Nothing")
+    assert result.stderr.rstrip().endswith(f"No module named 'nowhere' (searched in {tmp_path} too)")
 
 
 def test_an_option_that_is_no_pair_is_a_usage_error() -> None:
