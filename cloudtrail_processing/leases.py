@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cloudtrail_processing.errors import LeaseLost, Stopped
 from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.ports import Clock, Queue
+from cloudtrail_processing.retry import within
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Leases:
         self._clock = clock
         self._chance = chance
         self._open: set[Lease] = set()
-        self._calling = asyncio.Lock()
+        self._calls: dict[Lease, asyncio.Task[None]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -87,8 +88,8 @@ class Leases:
     async def drop(self, lease: Lease) -> None:
         """Stop extending a lease, and return only when no running extension can still reach its message."""
         self._open.discard(lease)
-        async with self._calling:
-            return
+        if call := self._calls.get(lease):
+            await asyncio.wait({call})
 
     def stop_work(self) -> None:
         """Make ``check`` raise ``Stopped`` on every lease that is open now."""
@@ -107,20 +108,29 @@ class Leases:
 
     async def extend_due(self) -> None:
         """Extend every lease that is due now, ten in a call; declare those lost that ran out or are gone."""
-        async with self._calling:
-            for lease in self._open:
-                if lease.lost is None and not lease.is_ours:
-                    _lose(lease, _RAN_OUT)
-            now = self._clock.monotonic()
-            due = sorted((lease for lease in self._open if lease.due <= now and not lease.lost), key=lambda it: it.due)
-            changes = [(lease, seconds) for lease in due if (seconds := self._seconds_left(lease, now)) > 0]
-            batches = [changes[start : start + BATCH] for start in range(0, len(changes), BATCH)]
-            await asyncio.gather(*(self._extend(batch) for batch in batches))
+        for lease in self._open:
+            if lease.lost is None and not lease.is_ours:
+                _lose(lease, _RAN_OUT)
+        now = self._clock.monotonic()
+        due = sorted((lease for lease in self._open if lease.due <= now and not lease.lost), key=lambda it: it.due)
+        changes = [(lease, seconds) for lease in due if (seconds := self._seconds_left(lease, now)) > 0]
+        batches = [changes[start : start + BATCH] for start in range(0, len(changes), BATCH)]
+        calls = [self._begin(batch) for batch in batches]
+        await asyncio.gather(*calls)
+
+    def _begin(self, changes: Sequence[tuple[Lease, int]]) -> "asyncio.Task[None]":
+        call = asyncio.create_task(self._extend(changes))
+        leases = [lease for lease, _ in changes]
+        self._calls.update(dict.fromkeys(leases, call))
+        call.add_done_callback(lambda _: [self._calls.pop(lease, None) for lease in leases])
+        return call
 
     async def _extend(self, changes: Sequence[tuple[Lease, int]]) -> None:
         asked = self._clock.monotonic()
         try:
-            failures = await self._queue.change_visibility([(lease.message, seconds) for lease, seconds in changes])
+            call = self._queue.change_visibility([(lease.message, seconds) for lease, seconds in changes])
+            # Others become due meanwhile: a call that hangs must leave them, and a further try, enough time.
+            failures = await within(self._visibility / 6, call, clock=self._clock)
         except Exception as error:  # noqa: BLE001 - leases must outlive whatever one call met
             name = type(error).__name__
             logger.warning("cannot extend %d message(s), will try again: %s: %s", len(changes), name, error)

@@ -1,13 +1,18 @@
 """How long to wait, and when to stop trying: in place by tenacity, across deliveries by the receive count."""
 
+import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import tenacity
 
 from cloudtrail_processing.errors import LeaseLost, TransientError
+from cloudtrail_processing.ports import Clock
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,20 @@ def in_place(
         sleep=wait,
         reraise=True,
     )
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T], *, clock: Clock) -> T:
+    """The result of ``work``; cancelled and a ``TimeoutError`` when it takes longer than ``seconds`` of the clock."""
+    task, timer = asyncio.ensure_future(work), asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError(f"no answer within {seconds:.3g} s")
+        return task.result()
+    finally:
+        task.cancel()
+        timer.cancel()
+        await asyncio.gather(task, timer, return_exceptions=True)
 
 
 def _is_worth_another_try(error: BaseException) -> bool:

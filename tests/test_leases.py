@@ -141,6 +141,58 @@ def test_a_lease_ends_by_the_clock_even_while_an_extension_hangs() -> None:
     asyncio.run(case())
 
 
+class HangsAtFirst:
+    """A queue whose first extensions never get an answer."""
+
+    def __init__(self, held: Held, *, times: int) -> None:
+        self._change = held.queue.change_visibility
+        self._left = times
+        self.hanging = 0
+
+    async def change_visibility(self, changes: Sequence[tuple[QueueMessage, int]]) -> Sequence[EntryFailure]:
+        if self._left:
+            self._left -= 1
+            self.hanging += 1
+            await asyncio.Event().wait()
+        return await self._change(changes)
+
+
+def test_an_extension_that_hangs_is_cut_off_and_tried_again_while_there_is_time() -> None:
+    """Neither its own messages are lost by it, nor those that become due meanwhile."""
+    held = Held(2)
+
+    async def case() -> None:
+        [first] = await held.take(limit=1)
+        held.clock.advance(2)
+        [second] = await held.take(limit=1)
+        held.leases._queue = HangsAtFirst(held, times=2)  # type: ignore[assignment]
+        await held.keep_for(100)
+        first.check()
+        second.check()
+
+    asyncio.run(case())
+    assert {action.what for action in held.queue.history} == {"sent", "received", "visibility"}
+
+
+def test_dropping_does_not_wait_for_extensions_of_other_messages() -> None:
+    held = Held(2)
+
+    async def case() -> None:
+        [first] = await held.take(limit=1)
+        held.leases._queue = queue = HangsAtFirst(held, times=1)  # type: ignore[assignment]
+        held.clock.advance(11)
+        extending = asyncio.ensure_future(held.leases.extend_due())
+        await until(lambda: queue.hanging == 1)
+        [second] = held.leases.take([QueueMessage("m", "", "r")], asked=held.clock.monotonic())
+        await asyncio.wait_for(held.leases.drop(second), 30)
+        assert not extending.done()
+        assert held.leases.working() == [first]
+        extending.cancel()
+        await asyncio.gather(extending, return_exceptions=True)
+
+    asyncio.run(case())
+
+
 @pytest.mark.parametrize("fault", [DOWN, LostResponse(), FailEntries(), RuntimeError("a foreign error")])
 def test_an_extension_that_fails_is_tried_again_while_there_is_time(
     fault: Exception | LostResponse | FailEntries,

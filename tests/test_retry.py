@@ -1,5 +1,6 @@
 """Waits are bounded, spread out, and end early when the work must end."""
 
+import asyncio
 import itertools
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ from cloudtrail_processing.errors import (
     Stopped,
     TransientError,
 )
-from cloudtrail_processing.retry import GIVE_BACK, POLL, SETTLE, Backoff, in_place
+from cloudtrail_processing.retry import GIVE_BACK, POLL, SETTLE, Backoff, in_place, within
+from cloudtrail_processing.testing import ManualClock
 
 
 @pytest.mark.parametrize("backoff", [GIVE_BACK, POLL, SETTLE])
@@ -115,3 +117,44 @@ def test_no_single_sleep_is_longer_than_a_stopping_worker_can_wait_for() -> None
     with pytest.raises(TransientError):
         attempts.run(attempts=9, seconds=1000)
     assert max(attempts.waits) <= 0.25
+
+
+# ── a bound on time ──
+
+
+def test_what_takes_too_long_is_cancelled() -> None:
+    cancelled: list[bool] = []
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(True)
+
+    async def case() -> None:
+        clock = ManualClock()
+        waiting = asyncio.ensure_future(within(5, hang(), clock=clock))
+        await clock.elapse(4.9)
+        assert not waiting.done()
+        await clock.elapse(0.1)
+        with pytest.raises(TimeoutError, match="within 5 s"):
+            await waiting
+
+    asyncio.run(case())
+    assert cancelled == [True]
+
+
+def test_what_is_quick_enough_gives_its_result_or_its_error_and_leaves_no_task() -> None:
+    async def answer(value: int) -> int:
+        if value < 0:
+            raise ValueError(value)
+        return value
+
+    async def case() -> None:
+        clock = ManualClock()
+        assert await within(5, answer(7), clock=clock) == 7
+        with pytest.raises(ValueError, match="-1"):
+            await within(5, answer(-1), clock=clock)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(case())
