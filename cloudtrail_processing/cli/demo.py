@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BUCKET = "demo-trail-logs"
 _QUEUE = "demo-trail"
-_WIDTH = 120
+_WIDTH = 160
 """Characters in a line where there is no terminal to ask."""
 _SURROUNDINGS = ("AWS_", "CLOUDTRAIL_PROCESSING_")
 _NO_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}

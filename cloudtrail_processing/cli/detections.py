@@ -33,6 +33,7 @@ class Detector(EventProcessor):
         self._lock = threading.Lock()
         self._found: set[Finding] = set()
         self._signs: defaultdict[tuple[_Burst, str], set[_Sign]] = defaultdict(set)
+        self._taken: defaultdict[_Theft, set[_Download]] = defaultdict(set)
 
     def process(self, batch: EventBatch) -> None:
         """Look at every event of the batch."""
@@ -44,14 +45,19 @@ class Detector(EventProcessor):
         """What was found so far, in order of time."""
         with self._lock:
             signs = [(burst, sorted(seen)) for (burst, _), seen in self._signs.items()]
-            found = set(self._found)
+            taken = [(theft, sorted(seen)) for theft, seen in self._taken.items()]
+            found = set(self._found).union(*(theft.found_in(downloads) for theft, downloads in taken))
         return sorted(found.union(*(burst.found_in(seen) for burst, seen in signs)))
 
     def _look_at(self, event: CloudTrailEvent, time: datetime) -> None:
         look = None if event.failed else _SINGLE.get(event.event_name or "")
         what = look(event) if look else None
         burst = next((burst for burst in _BURSTS if burst.counts(event)), None)
+        size = _large(event)
         with self._lock:
+            if size:
+                theft = _Theft(event.actor, str(event.source_ip_address or ""), _bucket(event))
+                self._taken[theft].add(_Download(time, size, str(event.get("eventID"))))
             if what:
                 self._found.add(_finding(event, time, what))
             if burst:
@@ -89,10 +95,15 @@ _LARGE = 100 * 2**20
 """Bytes in one GetObject that are worth a look."""
 
 
-def _download(event: CloudTrailEvent) -> str | None:
+def _large(event: CloudTrailEvent) -> float:
+    """The bytes of a download that is worth a look, else 0."""
     size = event.get("additionalEventData.bytesTransferredOut")
-    bucket = event.get("requestParameters.bucketName")
-    return f"{size / 1e6:,.0f} MB taken from {bucket}" if isinstance(size, (int, float)) and size > _LARGE else None
+    wanted = event.event_name == "GetObject" and not event.failed and isinstance(size, (int, float)) and size > _LARGE
+    return size if wanted else 0
+
+
+def _bucket(event: CloudTrailEvent) -> str:
+    return str(event.get("requestParameters.bucketName"))
 
 
 _SINGLE: Mapping[str, Callable[[CloudTrailEvent], str | None]] = MappingProxyType(
@@ -105,7 +116,6 @@ _SINGLE: Mapping[str, Callable[[CloudTrailEvent], str | None]] = MappingProxyTyp
         "CreateLoginProfile": _new_password,
         "DeleteFlowLogs": lambda _: "flow logs deleted",
         "DeleteTrail": lambda _: "trail deleted",
-        "GetObject": _download,
         "StopLogging": lambda _: "trail stopped",
     }
 )
@@ -138,6 +148,28 @@ class _Burst(NamedTuple):
                 if over is None or first.time > over:
                     yield first.finding
                 over = window[-1].time
+
+
+class _Download(NamedTuple):
+    time: datetime
+    size: float
+    event: str
+
+
+class _Theft(NamedTuple):
+    """Large downloads from one bucket by one actor; one after a longer pause begins a new theft."""
+
+    actor: str
+    address: str
+    bucket: str
+
+    def found_in(self, downloads: list[_Download], pause: timedelta = timedelta(minutes=10)) -> Iterator[Finding]:
+        """One finding for each theft among downloads in order of time, with all that it took."""
+        starts = [at for at, one in enumerate(downloads) if not at or one.time - downloads[at - 1].time > pause]
+        for start, end in zip(starts, [*starts[1:], len(downloads)], strict=True):
+            size = sum(one.size for one in downloads[start:end])
+            what = f"{size / 1e6:,.0f} MB taken from {self.bucket}"
+            yield Finding(downloads[start].time, what, self.actor, self.address)
 
 
 def _distinct(signs: Iterable[_Sign]) -> int:

@@ -49,6 +49,8 @@ _COLUMNS = (
     _Column("error", 24, 2, _error),
 )
 _GAP = "  "
+_NARROW = 100
+"""A terminal with fewer cells has no room for the region."""
 
 
 class _Console(Console):
@@ -60,8 +62,8 @@ class _Console(Console):
 class EventTable(EventProcessor):
     """Prints one row for each event: time, region, source, name, actor, error; failed ones in red.
 
-    On a terminal, rows are cut to its width; elsewhere nothing is cut. Texts come from outside, so their control
-    characters are replaced.
+    On a terminal, rows are cut to its width, and a narrow one gets no region; elsewhere nothing is cut. Texts come from
+    outside, so their control characters are replaced.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -90,7 +92,7 @@ def _row(values: list[str], *, widths: list[int] | None) -> str:
     if widths is None:
         filled = [_padded(value, column.width) for value, column in zip(values, _COLUMNS, strict=True)]
     else:
-        filled = [_cut(value, width) for value, width in zip(values, widths, strict=True)]
+        filled = [_cut(value, width) for value, width in zip(values, widths, strict=True) if width]
     return _GAP.join(filled).rstrip()
 
 
@@ -103,11 +105,15 @@ def _cut(text: str, width: int) -> str:
 
 
 def _widths(console: Console) -> list[int]:
-    """The columns' widths on this terminal: fixed ones first, the rest by their shares."""
-    fixed = sum(column.width for column in _COLUMNS if not column.share) + len(_GAP) * (len(_COLUMNS) - 1)
+    """The columns' widths on this terminal: fixed ones first, the rest by their shares; 0 for one that is left out."""
+    fixed = [
+        0 if column.share or (column.title == "region" and console.width < _NARROW) else column.width
+        for column in _COLUMNS
+    ]
+    shown = sum(bool(width or column.share) for width, column in zip(fixed, _COLUMNS, strict=True))
     shares = sum(column.share for column in _COLUMNS)
-    room = max(console.width - fixed, 4 * shares)
-    return [column.share * room // shares or column.width for column in _COLUMNS]
+    room = max(console.width - sum(fixed) - len(_GAP) * (shown - 1), shares)
+    return [column.share * room // shares or width for width, column in zip(fixed, _COLUMNS, strict=True)]
 
 
 class ForReader(EventProcessor):

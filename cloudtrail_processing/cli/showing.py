@@ -24,6 +24,9 @@ T = TypeVar("T")
 _ROWS = 8
 """Rows of a table that names only the most frequent."""
 _BAR = 60
+_WIDE = 120
+"""From this width on a line of the latest findings has room for the address."""
+_WAITING = "all logs are done: asking the queue a few more times whether it is empty"
 _LATEST = 6
 """Findings that are shown while it runs."""
 
@@ -68,8 +71,8 @@ class Show:
         services = _counted("events by service", overview.services, also=("failed", overview.failed))
         principals = _counted("top principals", overview.principals)
         errors = _counted("errors", overview.errors)
-        self._console.print("", Columns([services, principals, errors], padding=(0, 3)), "", sep="\n")
-        self._console.print(_found(self._detector.findings(), title="findings"), "", sep="\n")
+        findings = _found(self._detector.findings(), title="findings")
+        self._print(Group("", Columns([services, principals, errors], padding=(0, 3)), "", findings, ""))
 
     def proof(self, *, left: int, dead: int) -> bool:
         """Say what is proven; True when all of it is."""
@@ -86,9 +89,23 @@ class Show:
             self._console.print(Text(f"{'✔' if holds else '✘'} {fact}", style="bold green" if holds else "bold red"))
         return all(facts.values())
 
+    def _print(self, shown: RenderableType) -> None:
+        """As it is on a terminal, elsewhere without the blanks that fill up tables."""
+        if self._console.is_terminal:
+            self._console.print(shown)
+            return
+        with self._console.capture() as captured:
+            self._console.print(shown)
+        lines = (line.rstrip() for line in captured.get().splitlines())
+        self._console.print(Text("\n".join(lines)), soft_wrap=True)
+
     def _picture(self, line: StatusLine, *, logs: int) -> RenderableType:
-        bar = ProgressBar(total=logs, completed=self.tally["logs"], width=_BAR)
-        return Group(_found(self._detector.findings()[-_LATEST:], title="latest findings"), bar, line)
+        bar = Table.grid()
+        bar.add_row(ProgressBar(total=logs, completed=self.tally["logs"], width=_BAR))
+        latest = self._detector.findings()[-_LATEST:]
+        found = [_found(latest, title="latest findings", cut=True, address=self._console.width >= _WIDE)]
+        done = [Text(_WAITING, style="dim")] if self.tally["logs"] >= logs else []
+        return Group(*(found if latest else []), bar, line, *done)
 
 
 class _Milestones(Tally):
@@ -97,6 +114,8 @@ class _Milestones(Tally):
     def __init__(self, console: Console, *, total: int) -> None:
         super().__init__()
         self._console = console
+        self._total = total
+        self._complete = False
         self._step = max(1, total // 5)
         self._next = self._step
 
@@ -105,6 +124,9 @@ class _Milestones(Tally):
         if self["logs"] >= self._next:
             self._next += self._step
             self._console.print(str(self))
+        if self["logs"] >= self._total and not self._complete:
+            self._complete = True
+            self._console.print(_WAITING)
 
 
 def _counted(title: str, counts: Counter[str], *, also: tuple[str, Counter[str]] | None = None) -> Table:
@@ -122,12 +144,17 @@ def _counted(title: str, counts: Counter[str], *, also: tuple[str, Counter[str]]
     return table
 
 
-def _found(findings: Sequence[Finding], *, title: str) -> Table:
+def _found(findings: Sequence[Finding], *, title: str, cut: bool = False, address: bool = True) -> Table:
+    """One row for each finding, on one line each when ``cut``; time and address are always whole."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    table.add_column("time (UTC)", min_width=len("09-14 08:06:08"))
-    for heading in ("what", "who", "from"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", style="yellow" if heading == "what" else "")
+    table.add_column("time (UTC)", no_wrap=True, min_width=len("09-14 08:06:08"))
+    table.add_column("what", style="yellow")
+    table.add_column("who")
+    if address:
+        table.add_column("from", no_wrap=True, min_width=len("255.255.255.255"))
     for finding in findings:
-        texts = (f"{finding.time:%m-%d %H:%M:%S}", finding.what, finding.actor, finding.address)
-        table.add_row(*(Text(printable(text)) for text in texts))
+        texts = (f"{finding.time:%m-%d %H:%M:%S}", finding.what, finding.actor, finding.address)[: len(table.columns)]
+        table.add_row(
+            *(Text(printable(text), no_wrap=cut or None, overflow="ellipsis" if cut else "fold") for text in texts)
+        )
     return table

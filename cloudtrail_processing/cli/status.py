@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.columns import Columns
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
-from rich.table import Table
 
 from cloudtrail_processing.errors import Stopped
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
@@ -89,21 +89,19 @@ class Lines(ProgressReporter):
 
 
 class StatusLine:
-    """What is shown live: a spinner, for how long it has been running, and the tally."""
+    """What is shown live: a spinner, for how long it has been running, and the tally; on as many lines as it needs."""
 
     def __init__(self, what: str, tally: Tally) -> None:
         self._tally = tally
         self._spinner = Spinner("dots", text=what)
         self._since = time.monotonic()
 
-    def __rich__(self) -> Table:
-        """One row, as of now."""
-        row = Table.grid(padding=(0, 2))
+    def __rich__(self) -> Columns:
+        """The counts, as of now."""
         alarm = "bold red" if self._tally["failures"] else "bold"
         styles = {name: alarm if name == "failures" else "bold" for name in _LABELS}
         cells = [f"{label} [{styles[name]}]{self._tally[name]:,}[/]" for name, label in _LABELS.items()]
-        row.add_row(self._spinner, _clock(time.monotonic() - self._since), *cells)
-        return row
+        return Columns([self._spinner, _clock(time.monotonic() - self._since), *cells], padding=(0, 2))
 
 
 def _clock(seconds: float) -> str:

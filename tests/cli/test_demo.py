@@ -38,6 +38,9 @@ def test_it_finds_the_attack_and_proves_that_everything_arrived() -> None:
     for text in ("new access key for another user: support-backup", "trail stopped", "burst of secrets read"):
         assert text in result.stdout
     assert result.stderr == ""
+    assert result.stdout.count("taken from customer-exports") == 1
+    assert "all logs are done: asking the queue" in result.stdout
+    assert not [line for line in result.stdout.splitlines() if line != line.rstrip()]
 
 
 def test_on_a_terminal_it_is_live_and_ends_with_the_same_tables() -> None:

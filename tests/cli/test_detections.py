@@ -17,9 +17,7 @@ STORY = [
     ("console password for user support-backup", "user/ci-deploy"),
     ("console sign-in without MFA", "user/support-backup"),
     ("burst of secrets read", "user/support-backup"),
-    ("740 MB taken from customer-exports-111122223333", "user/support-backup"),
-    ("741 MB taken from customer-exports-111122223333", "user/support-backup"),
-    ("742 MB taken from customer-exports-111122223333", "user/support-backup"),
+    ("2,224 MB taken from customer-exports-111122223333", "user/support-backup"),
     ("trail stopped", "user/support-backup"),
     ("trail deleted", "user/support-backup"),
     ("flow logs deleted", "user/support-backup"),
@@ -71,6 +69,20 @@ def test_an_administrator_policy_counts_for_users_roles_and_groups() -> None:
     named = {"AttachUserPolicy": {"userName": "u"}, "AttachRolePolicy": {"roleName": "r"}, "AttachGroupPolicy": {}}
     events = [event(event_name=name, request_parameters={"policyArn": policy, **who}) for name, who in named.items()]
     assert sorted(found(*events)) == [f"administrator policy attached to {who}" for who in ("a group", "r", "u")]
+
+
+def test_downloads_from_one_bucket_are_one_theft_with_their_sum_until_there_is_a_pause() -> None:
+    size, bucket = {"bytesTransferredOut": 200_000_000}, {"bucketName": "plans"}
+    downloads = [
+        record(
+            event_name="GetObject",
+            event_time=f"2026-01-01T{time}:00Z",
+            request_parameters=bucket,
+            additional_event_data=size,
+        )
+        for time in ("10:00", "10:09", "10:18", "11:00")
+    ]
+    assert found(*downloads, *downloads) == ["600 MB taken from plans", "200 MB taken from plans"]
 
 
 def secrets(*times: str, names: str) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 from collections import Counter
@@ -332,6 +333,16 @@ def test_a_terminal_gets_a_table_cut_to_its_width_and_in_colour(tmp_path: Path) 
     assert "…" in row
     assert "\x1b[31m" in row
     assert len(row) < 140
+
+
+@pytest.mark.parametrize("width", [40, 80, 99, 160])
+def test_no_row_is_wider_than_the_terminal(width: int, tmp_path: Path) -> None:
+    path = write(tmp_path, Generator(1).log(records=[record(event_name="D" * 300), record(error_code="AccessDenied")]))
+    _, written = on_terminal("process", path, "--format", "table", env={"COLUMNS": str(width)})
+    heading, *rows, _ = re.sub(r"\x1b\[[0-9;]*m", "", written).splitlines()
+    assert ("region" in heading) is (width > 99)
+    assert len(rows) == 2
+    assert all(len(row) <= width for row in (heading, *rows))
 
 
 def test_a_bar_is_shown_where_events_go_elsewhere(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The tally counts what was received, deleted, read, delivered and failed."""
 
+import pytest
 from rich.console import Console
 
 from cloudtrail_processing.cli.status import Lines, StatusLine, Tally, can_be_live
@@ -42,6 +43,15 @@ def test_the_line_shows_the_tally() -> None:
     _, *shown = console.export_text().split()
     assert shown[0] == "working"
     assert " ".join(shown[2:]) == str(counted()).replace(", ", " ")
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_the_line_never_breaks_within_a_count(width: int) -> None:
+    console = Console(width=width, record=True, force_terminal=False)
+    console.print(StatusLine("working", counted()))
+    text = console.export_text()
+    assert all(part in text for part in str(counted()).split(", "))
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_colours_that_were_asked_for_do_not_make_a_file_a_terminal() -> None:
