@@ -160,8 +160,13 @@ def _log(lease: Lease, verdict: Verdict) -> None:
         case Delete():
             logger.debug("message %s is settled", name)
         case Retry(after, reason):
-            logger.warning("message %s goes back for %.0f s: %s", name, after, reason)
+            logger.warning("message %s goes back for %.0f s: %s", name, after, _in_short(reason))
         case Reject(after, reason):
-            logger.error("message %s is rejected: %s; it stays for the queue's redrive policy", name, reason)
+            logger.error("message %s is rejected: %s; it stays for the queue's redrive policy", name, _in_short(reason))
         case Release(reason):
-            logger.info("message %s is given back at once: %s", name, reason)
+            logger.info("message %s is given back at once: %s", name, _in_short(reason))
+
+
+def _in_short(reason: str) -> str:
+    """The kind of failure: what exactly went wrong, and where, was logged when it happened."""
+    return reason.partition(": ")[0]

@@ -195,6 +195,24 @@ def test_an_exception_handler_cannot_let_go_of_a_message_whose_lease_was_lost() 
     assert "deleted" not in bench.queue.history_of(message)
 
 
+@pytest.mark.parametrize(
+    "error", [ValueError("the details"), RetryLater("the details"), Refuse("the details")], ids=repr
+)
+def test_the_reason_of_a_failure_is_logged_once(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """The line that says what becomes of the message names the kind of failure only."""
+    bench = Bench(act=_raise(error))
+    message = bench.announce("a")
+    asyncio.run(run_for(bench.worker(), bench.clock, 1))
+    lines = [record.getMessage() for record in caplog.records if message in record.getMessage()]
+    verdicts = [line for line in lines if "goes back" in line or "is rejected" in line]
+    kind = "ProcessorError" if isinstance(error, ValueError) else type(error).__name__
+    assert len(lines) == 2
+    assert len(verdicts) == 1
+    assert kind in verdicts[0]
+    assert key_of("a") not in verdicts[0]
+    assert "details" not in verdicts[0]
+
+
 # ── leases ──
 
 
