@@ -25,7 +25,7 @@ _ROWS = 8
 """Rows of a table that names only the most frequent."""
 _BAR = 60
 _WIDE = 120
-"""From this width on a line of the latest findings has room for the address."""
+"""From this width on a line of the latest findings has room for address and account."""
 _WAITING = "all logs are done: asking the queue a few more times whether it is empty"
 _LATEST = 6
 """Findings that are shown while it runs."""
@@ -145,7 +145,7 @@ def _counted(title: str, counts: Counter[str], *, also: tuple[str, Counter[str]]
 
 
 def _found(findings: Sequence[Finding], *, title: str, cut: bool = False, address: bool = True) -> Table:
-    """One row for each finding, on one line each when ``cut``; time and address are always whole."""
+    """One row for each finding, on one line each when ``cut``; without ``address`` the actors' accounts go, too."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
     table.add_column("time (UTC)", no_wrap=True, min_width=len("09-14 08:06:08"))
     table.add_column("what", style="yellow")
@@ -153,7 +153,8 @@ def _found(findings: Sequence[Finding], *, title: str, cut: bool = False, addres
     if address:
         table.add_column("from", no_wrap=True, min_width=len("255.255.255.255"))
     for finding in findings:
-        texts = (f"{finding.time:%m-%d %H:%M:%S}", finding.what, finding.actor, finding.address)[: len(table.columns)]
+        actor = finding.actor if address else finding.actor.partition(" (")[0]
+        texts = (f"{finding.time:%m-%d %H:%M:%S}", finding.what, actor, finding.address)[: len(table.columns)]
         table.add_row(
             *(Text(printable(text), no_wrap=cut or None, overflow="ellipsis" if cut else "fold") for text in texts)
         )
