@@ -240,7 +240,7 @@ class _Rejects:
             return ()
         text = (
             f"{self.count} bad record(s) in {self._first.log.uri}, the first at index {self._first.index}: "
-            f"{self._first.error}; the good ones were not held up; configure a quarantine to keep bad ones"
+            f"{self._first.error}; the good ones were not held up; a quarantine (Parts.quarantine) would keep bad ones"
         )
         return (LaneFailure(None, RejectedRecords(text)),)
 
