@@ -85,12 +85,16 @@ class Work:
 
     async def _work_through(self, unit: Sequence[Lease]) -> None:
         """Work on messages whose order matters: after the first that is not deleted, the rest goes back untouched."""
-        in_order = True
+        in_order, not_begun = True, len(unit)
         try:
             for lease in unit:
+                not_begun -= 1
                 in_order = await self._work_on(lease, in_order=in_order)
         except Exception as error:  # noqa: BLE001 - a bug of ours: it is raised when the worker has ended
             self._on_broken(error, "work on a message")
+        finally:
+            for _ in range(not_begun):
+                self._give_back()
 
     async def _work_on(self, lease: Lease, *, in_order: bool) -> bool:
         """Bring one message to its end; True when it was deleted."""
