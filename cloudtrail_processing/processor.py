@@ -98,8 +98,8 @@ class ExceptionHandler:
 
         ``Disposition.SKIP`` accepts the loss of this log: it counts as settled and the message may be deleted.
         ``RELEASE`` is treated as ``RETRY``. The answer matters in the stages from ``parse`` to ``process``, and not for
-        ``Stopped`` and ``LeaseLost``, which only interrupt. Called from several threads and from the event loop, so be
-        quick; again for the same log on every delivery. If it raises, the error's own disposition applies.
+        ``Stopped`` and ``LeaseLost``, which only interrupt. Called from several threads, and again for the same log on
+        every delivery. If it raises, the error's own disposition applies.
         """
         del failure
         return None

@@ -3,9 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import tenacity
 
@@ -69,7 +69,7 @@ def in_place(
     )
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T], *, clock: Clock) -> T:
+async def within(seconds: float, work: Awaitable[T], *, clock: Clock) -> T:
     """The result of ``work``; cancelled and a ``TimeoutError`` when it takes longer than ``seconds`` of the clock."""
     task, timer = asyncio.ensure_future(work), asyncio.ensure_future(clock.sleep(seconds))
     try:

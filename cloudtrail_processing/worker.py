@@ -6,26 +6,26 @@ It never parses a log, so a lease is never extended late; the work itself runs i
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from cloudtrail_processing.errors import TransientError
+from cloudtrail_processing.hooks import Hooks
 from cloudtrail_processing.intake import BATCH, Intake
 from cloudtrail_processing.leases import Leases
 from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.ports import Clock, Queue, QueueInfo
 from cloudtrail_processing.processor import EventProcessor, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter
-from cloudtrail_processing.retry import GIVE_BACK, POLL, Backoff
+from cloudtrail_processing.retry import GIVE_BACK, POLL, Backoff, within
 from cloudtrail_processing.settling import Settling
 from cloudtrail_processing.usercode import UserCode
 from cloudtrail_processing.work import Work, end
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 AFTER_GRACE = 5
 """Seconds for interrupted work to notice, and for the last settles."""
@@ -69,7 +69,6 @@ class Worker:
         """``pool`` runs the work; without one the worker makes its own of ``pace.threads`` threads."""
         self._pace = pace or Pace()
         self._queue = queue
-        self._pipeline = pipeline
         self._processors = processors
         self._user_code = user_code
         self._clock = clock
@@ -78,7 +77,11 @@ class Worker:
         self._stopping = asyncio.Event()
         progress = Progress(reporter or ProgressReporter())
         self._leases = Leases(queue, visibility=self._pace.visibility_timeout, clock=clock)
-        self._settling = Settling(queue, clock=clock, progress=progress, on_failure=pipeline.tell)
+        patience = max(self._pace.grace_time, AFTER_GRACE)
+        self._hooks = Hooks(
+            processors, user_code=user_code, pool=self._pool, clock=clock, patience=patience, tell=pipeline.tell
+        )
+        self._settling = Settling(queue, clock=clock, progress=progress, on_failure=self._hooks.tell)
         self._intake = Intake(
             queue,
             permits=self._pace.threads,
@@ -87,7 +90,7 @@ class Worker:
             progress=progress,
             backoff=self._pace.poll_backoff,
             on_messages=lambda messages, asked: self._work.accept(messages, asked),
-            on_error=lambda error: pipeline.tell(Failure(Stage.POLL, error)),
+            on_error=lambda error: self._hooks.tell(Failure(Stage.POLL, error)),
         )
         self._work = Work(
             pipeline.handle,
@@ -102,7 +105,7 @@ class Worker:
         self._used = False
         self._broken: BaseException | None = None
         self.stuck = False
-        """True when a processor did not return after the grace time: its thread may keep the process from ending."""
+        """True when user code did not return after the grace time: its thread may keep the process from ending."""
 
     def stop(self) -> None:
         """Stop receiving and finish what is in hand. To be called on the event loop's thread; may be called again."""
@@ -163,15 +166,13 @@ class Worker:
         if self._used:
             raise RuntimeError("a worker runs or drains once: build another one")
         self._used = True
-        started: list[EventProcessor] = []
         pollers: list[asyncio.Task[None]] = []
         background: list[asyncio.Task[None]] = []
         try:
             batch = await self._introduce()
             background += [self._background(self._leases.keep()), self._background(self._settling.run())]
-            for processor in self._processors:
-                await self._call(f"start of {processor.name}", processor.start)
-                started.append(processor)
+            await self._hooks.start(self._stopping)
+            self._tell_that_it_receives()
             poll = functools.partial(self._intake.poll, wait=wait, stopping=self._stopping, batch=batch)
             pollers += [self._background(poll()) for _ in range(self._pace.pollers)]
             yield
@@ -181,8 +182,7 @@ class Worker:
                 await self._finish(pollers)
             finally:
                 await end([*pollers, *self._work.tasks, *background])
-                self.stuck = self._work.is_stuck
-                await self._close(started)
+                await self._close()
         if self._broken is not None:
             raise self._broken
 
@@ -228,7 +228,12 @@ class Worker:
             await end(pollers)
             self._leases.stop_work()
             await self._wait_for([], AFTER_GRACE)
-        await self._work.abandon()
+        try:
+            await within(AFTER_GRACE, self._work.abandon(), clock=self._clock)
+        except TimeoutError:
+            logger.error(  # noqa: TRY400 - what hung was a call of the queue's
+                "messages could not be given back in time; they come back when their visibility timeout is over"
+            )
 
     async def _wait_for(self, tasks: Iterable[asyncio.Task[None]], seconds: float) -> bool:
         """Wait until the tasks and all work are done; True when the time was over first."""
@@ -240,28 +245,24 @@ class Worker:
         finally:
             timer.cancel()
 
-    async def _close(self, started: Sequence[EventProcessor]) -> None:
+    def _tell_that_it_receives(self) -> None:
+        if not self._stopping.is_set():
+            names = ", ".join(processor.name for processor in self._processors)
+            pace = self._pace
+            logger.info("receiving for %s: %d thread(s), %d poller(s)", names, pace.threads, pace.pollers)
+
+    async def _close(self) -> None:
+        self.stuck = self._work.is_stuck or self._hooks.stuck
         try:
             if self.stuck:
                 logger.error("stop() of the processors is not called, because one of them is still at work")
             else:
-                await self._stop_processors(started)
+                await self._hooks.stop()
+            await self._hooks.close()
             await asyncio.to_thread(self._user_code.close)
         except TimeoutError:
             logger.exception("async user code does not end: it blocks its event loop")
         finally:
+            self.stuck = self.stuck or self._hooks.stuck
             if self._owns_pool:
                 self._pool.shutdown(wait=False)
-
-    async def _stop_processors(self, started: Sequence[EventProcessor]) -> None:
-        for processor in reversed(started):
-            try:
-                await self._call(f"stop of {processor.name}", processor.stop)
-            except Exception:
-                logger.exception("a processor failed to stop; its messages are settled all the same")
-
-    async def _call(self, what: str, hook: Callable[[], object]) -> None:
-        await self._in_pool(lambda: self._user_code.call(what, hook))
-
-    async def _in_pool(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function)

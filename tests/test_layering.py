@@ -14,7 +14,7 @@ ROWS = [
     {"keys", "ports", "filters"},
     {"notification", "logfile", "retry", "settlement", "processor", "progress"},
     {"aws", "reading", "delivery", "failures", "plugins", "files", "processors"},
-    {"pipeline", "leases", "settling", "intake"},
+    {"pipeline", "hooks", "leases", "settling", "intake"},
     {"work", "parts"},
     {"worker", "sweep"},
     {"app"},

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -381,6 +382,22 @@ def test_a_queue_that_cannot_be_asked_just_now_is_polled_all_the_same() -> None:
     bench.announce("a")
     asyncio.run(run_for(bench.worker(), bench.clock, 5))
     assert bench.processor.taken == ["a/0"]
+
+
+def test_a_worker_says_when_it_begins_to_receive(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    starts: list[str] = []
+
+    class Watched(Recorder):
+        def start(self) -> None:
+            starts.append(caplog.text)
+
+    caplog.set_level("INFO")
+    asyncio.run(run_for(bench.worker(Watched(), Recorder()), bench.clock, 1))
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("receiving for")]
+    assert len(lines) == 1
+    assert re.fullmatch(r"receiving for \S+Watched, Recorder: 4 thread\(s\), 1 poller\(s\)", lines[0])
+    assert all("receiving for" not in before for before in starts)
 
 
 def test_a_start_that_fails_ends_the_worker_and_stops_those_already_started() -> None:

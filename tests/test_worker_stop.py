@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench import PACE, Bench, Recorder, finished, until
+from bench import PACE, Bench, Inline, Recorder, finished, until
 
 from cloudtrail_processing.errors import Disposition, TransientError
 from cloudtrail_processing.flow import EventBatch
+from cloudtrail_processing.hooks import UNTOLD, Hooks
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
 from cloudtrail_processing.testing import Faults
+from cloudtrail_processing.usercode import UserCode
 from cloudtrail_processing.worker import AFTER_GRACE, Worker
 
 DOWN = TransientError("down")
@@ -325,9 +327,7 @@ def test_a_stop_that_raises_is_no_reason_to_skip_the_others() -> None:
     bench, first, last = Bench(), Recorder(), Recorder()
 
     async def case() -> None:
-        worker = bench.worker(first, Failing(), last)
-        worker.stop()
-        await finished(worker.run(), bench.clock)
+        await finished(bench.worker(first, Failing(), last).drain(), bench.clock)
 
     asyncio.run(case())
     assert (first.hooks, last.hooks) == (["start", "stop"], ["start", "stop"])
@@ -376,7 +376,7 @@ def test_cancelling_twice_ends_without_waiting_and_leaves_no_task_behind() -> No
     assert "deleted" not in bench.queue.history_of(message)
 
 
-def test_a_stop_before_the_run_receives_nothing() -> None:
+def test_a_stop_before_the_run_starts_and_receives_nothing() -> None:
     bench = Bench()
     bench.announce("a")
 
@@ -388,7 +388,7 @@ def test_a_stop_before_the_run_receives_nothing() -> None:
 
     asyncio.run(case())
     assert [action.what for action in bench.queue.history] == ["sent"]
-    assert bench.processor.hooks == ["start", "stop"]
+    assert bench.processor.hooks == []
 
 
 def test_a_thread_that_waits_to_download_again_ends_within_the_stop() -> None:
@@ -409,3 +409,151 @@ def test_a_thread_that_waits_to_download_again_ends_within_the_stop() -> None:
     asyncio.run(case())
     assert bench.visibilities(message)[-1] == 0
     assert not bench.heard.at(Stage.SETTLE)
+
+
+# ── hooks that hang, or are slow ──
+
+
+class Hanging(Recorder):
+    """A hook of it waits until it is let on."""
+
+    def __init__(self, hook: str) -> None:
+        super().__init__()
+        self._hook = hook
+        self.entered, self.let_on = threading.Event(), threading.Event()
+
+    def start(self) -> None:
+        super().start()
+        self._pass("start")
+
+    def stop(self) -> None:
+        super().stop()
+        self._pass("stop")
+
+    def _pass(self, hook: str) -> None:
+        if hook == self._hook:
+            self.entered.set()
+            assert self.let_on.wait(30)
+
+
+def test_a_stop_is_heard_while_a_start_runs_and_nothing_else_is_started() -> None:
+    first, last, bench = Hanging("start"), Recorder(), Bench(pool=None)
+    message = bench.announce("a")
+
+    async def case() -> None:
+        worker = bench.worker(first, last)
+        running = asyncio.ensure_future(worker.run())
+        await until(first.entered.is_set)
+        worker.stop()
+        await bench.clock.elapse(PACE.grace_time - 1)
+        assert not running.done()
+        first.let_on.set()
+        await until(running.done, bench.clock)
+        await running
+        assert not worker.stuck
+
+    asyncio.run(case())
+    assert (first.hooks, last.hooks) == (["start", "stop"], [])
+    assert bench.queue.history_of(message) == ["sent"]
+
+
+@pytest.mark.parametrize("hook", ["start", "stop"])
+def test_a_hook_that_hangs_holds_the_worker_no_longer_than_the_grace_time(hook: str) -> None:
+    hanging, other, bench = Hanging(hook), Recorder(), Bench(pool=None)
+
+    async def case() -> None:
+        worker = bench.worker(other, hanging)
+        running = asyncio.ensure_future(worker.run())
+        await until(lambda: hanging.hooks == ["start"])
+        worker.stop()
+        await finished(running, bench.clock, within=2 * PACE.grace_time)
+        assert worker.stuck
+        hanging.let_on.set()
+
+    asyncio.run(case())
+    assert hanging.hooks[-1] == hook
+
+
+def test_messages_that_cannot_be_given_back_do_not_hold_the_worker() -> None:
+    processor, bench = Steps(), _alone()
+    bench.announce("a", count=2)
+
+    class Silent:
+        """A queue that never answers a change of visibility."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(bench.queue, name)
+
+        async def change_visibility(self, _: object) -> None:
+            await asyncio.Event().wait()
+
+    async def case() -> None:
+        worker = bench.worker(processor, queue=Silent())
+        running = await _started(bench, worker, processor)
+        worker.stop()
+        await finished(running, bench.clock, within=PACE.grace_time + 2 * AFTER_GRACE + 2)
+        assert worker.stuck
+        processor.let_on.release(2)
+
+    asyncio.run(case())
+    assert bench.queue.messages_left == 1
+
+
+class Pager(ExceptionHandler):
+    """Hangs in its first call until it is let on."""
+
+    def __init__(self) -> None:
+        self.entered, self.let_on = threading.Event(), threading.Event()
+        self.stages: list[Stage] = []
+
+    def handle(self, failure: Failure) -> None:
+        self.entered.set()
+        assert self.let_on.wait(30)
+        self.stages.append(failure.stage)
+
+
+def test_a_slow_exception_handler_stops_neither_leases_nor_polls_and_hears_everything_in_the_end() -> None:
+    processor, pager = Steps(), Pager()
+    bench = _alone(faults=Faults(receive=[DOWN, DOWN]), pace=replace(PACE, threads=2))
+    message = bench.announce("a")
+
+    async def case() -> None:
+        worker = bench.worker(processor, exception_handler=pager)
+        running = asyncio.ensure_future(worker.run())
+        await until(lambda: pager.entered.is_set() and processor.entered.acquire(blocking=False), bench.clock)
+        await bench.clock.elapse(10 * PACE.visibility_timeout)
+        assert not pager.stages
+        processor.let_on.release()
+        await until(lambda: bench.queue.messages_left == 0, bench.clock)
+        worker.stop()
+        pager.let_on.set()
+        await finished(running, bench.clock)
+        assert not worker.stuck
+
+    asyncio.run(case())
+    assert bench.queue.history_of(message).count("received") == 1
+    assert pager.stages == [Stage.POLL, Stage.POLL]
+
+
+def test_an_exception_handler_that_hangs_fills_no_memory_and_holds_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    bench, entered, let_on = Bench(), threading.Event(), threading.Event()
+    told: list[Failure] = []
+
+    def tell(failure: Failure) -> None:
+        entered.set()
+        assert let_on.wait(30)
+        told.append(failure)
+
+    async def case() -> None:
+        hooks = Hooks([], user_code=UserCode(), pool=Inline(), clock=bench.clock, patience=5, tell=tell)
+        for _ in range(UNTOLD + 1):
+            hooks.tell(Failure(Stage.POLL, DOWN))
+        await until(entered.is_set)
+        await hooks.close(patience=0)
+        assert hooks.stuck
+
+    asyncio.run(case())
+    let_on.set()
+    assert len(told) <= 1
+    assert caplog.text.count("too slow to be told: stage poll: down") == 1
+    assert f"it is not told of {UNTOLD} failure(s)" in caplog.text
