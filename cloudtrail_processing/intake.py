@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, TransientError
 from cloudtrail_processing.flow import QueueMessage
-from cloudtrail_processing.ports import Clock, Queue
+from cloudtrail_processing.ports import BATCH, Clock, Queue
 from cloudtrail_processing.progress import Progress, ProgressState
 from cloudtrail_processing.retry import Backoff
 
 logger = logging.getLogger(__name__)
 
-BATCH = 10
-"""Messages in one receive call at most."""
 SHORT = 0.5
 """Seconds between two polls at least when the first came back empty, even if it did not wait."""
 

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 
 from cloudtrail_processing.errors import LeaseLost, Stopped
 from cloudtrail_processing.flow import QueueMessage
-from cloudtrail_processing.ports import Clock, Queue
+from cloudtrail_processing.ports import BATCH, LONGEST_INVISIBLE, Clock, Queue
 from cloudtrail_processing.retry import within
 
 logger = logging.getLogger(__name__)
 
-BATCH = 10
-"""Entries in one SQS batch call."""
-LONGEST = 43_200
-"""Seconds that SQS keeps one message in flight at most, counted from its receive."""
 _RAN_OUT = "its visibility timeout ran out before it could be extended"
 
 
@@ -39,7 +35,7 @@ class Lease:
     @property
     def ends(self) -> float:
         """When SQS ends it, however often it was extended."""
-        return self.received + LONGEST
+        return self.received + LONGEST_INVISIBLE
 
     @property
     def is_ours(self) -> bool:

@@ -10,6 +10,13 @@ from typing import Protocol
 
 from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage, RejectedRecord
 
+BATCH = 10
+"""Messages in one receive, and entries in one batch call, at most."""
+LONGEST_INVISIBLE = 43_200
+"""Seconds that a message stays in flight at most, counted from its receive: SQS's 12 hours."""
+LONGEST_POLL = 20
+"""Seconds that a receive waits for messages at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueInfo:

@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         default=100, ge=1, le=100_000, description="how many events a processor gets at most in one call"
     )
     grace_time: float = Field(
-        default=25, ge=0, description="how long running work may go on after a stop was asked for"
+        default=20, ge=0, description="how long running work may go on after a stop was asked for"
     )
 
     # ── the logs ──

@@ -9,14 +9,12 @@ from typing import assert_never
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, TransientError
 from cloudtrail_processing.flow import Delete, QueueMessage, Reject, Release, Retry, Verdict
-from cloudtrail_processing.ports import Clock, EntryFailure, Queue
+from cloudtrail_processing.ports import BATCH, LONGEST_INVISIBLE, Clock, EntryFailure, Queue
 from cloudtrail_processing.processor import Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressState
 from cloudtrail_processing.retry import SETTLE, Backoff
 
-BATCH = 10
-"""Entries in one SQS batch call."""
-_LONGEST = 43_199
+_LONGEST = LONGEST_INVISIBLE - 1
 """Seconds of invisibility asked for at most: SQS refuses more than 12 hours from the receive."""
 
 

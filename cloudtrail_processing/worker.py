@@ -14,10 +14,10 @@ from typing import Any
 
 from cloudtrail_processing.errors import TransientError
 from cloudtrail_processing.hooks import Hooks
-from cloudtrail_processing.intake import BATCH, Intake
+from cloudtrail_processing.intake import Intake
 from cloudtrail_processing.leases import Leases
 from cloudtrail_processing.pipeline import Pipeline
-from cloudtrail_processing.ports import Clock, Queue, QueueInfo
+from cloudtrail_processing.ports import BATCH, Clock, Queue, QueueInfo
 from cloudtrail_processing.processor import EventProcessor, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter
 from cloudtrail_processing.retry import GIVE_BACK, POLL, Backoff, within
@@ -46,7 +46,7 @@ class Pace:
     pollers: int = 2
     wait_time: float = 20
     visibility_timeout: int = 300
-    grace_time: float = 25
+    grace_time: float = 20
     give_back: Backoff = GIVE_BACK
     poll_backoff: Backoff = POLL
 

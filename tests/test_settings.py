@@ -35,7 +35,7 @@ def toml(folder: Path, text: str, name: str = "settings.toml") -> Path:
 def test_without_anything_the_defaults_hold() -> None:
     settings = Settings.load(None)
     assert (settings.threads, settings.pollers, settings.batch_size, settings.visibility_timeout) == (16, 2, 100, 300)
-    assert (settings.wait_time, settings.grace_time, settings.max_inflated_bytes) == (20, 25, 256 * 2**20)
+    assert (settings.wait_time, settings.grace_time, settings.max_inflated_bytes) == (20, 20, 256 * 2**20)
     assert settings.queue_url is None
 
 
@@ -46,7 +46,7 @@ def test_arguments_go_before_the_environment_before_the_file_before_the_default(
     monkeypatch.setenv("CLOUDTRAIL_PROCESSING_THREADS", "4")
     monkeypatch.setenv("CLOUDTRAIL_PROCESSING_BATCH_SIZE", "40")
     settings = Settings.load(file, threads=5)
-    assert (settings.threads, settings.batch_size, settings.wait_time, settings.grace_time) == (5, 40, 13, 25)
+    assert (settings.threads, settings.batch_size, settings.wait_time, settings.grace_time) == (5, 40, 13, 20)
 
 
 def test_options_are_merged_key_by_key_under_the_same_precedence(

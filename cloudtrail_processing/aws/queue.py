@@ -11,17 +11,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from cloudtrail_processing.aws.failures import mapped, redacted
-from cloudtrail_processing.aws.session import LONGEST_POLL, AwsOptions, sqs_client
+from cloudtrail_processing.aws.session import AwsOptions, sqs_client
 from cloudtrail_processing.flow import QueueMessage
-from cloudtrail_processing.ports import EntryFailure, QueueInfo
+from cloudtrail_processing.ports import BATCH, LONGEST_POLL, EntryFailure, QueueInfo
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs.client import SQSClient
 
 _log = logging.getLogger(__name__)
 
-BATCH = 10
-"""SQS's own limit on the entries of one call."""
 _GONE_CODES = frozenset(
     {"ReceiptHandleIsInvalid", "MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight"},
 )

@@ -15,12 +15,12 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.config import Config
 
+from cloudtrail_processing.ports import LONGEST_POLL
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from types_aiobotocore_sqs.client import SQSClient
 
-LONGEST_POLL = 20
-"""Seconds: SQS's own limit on ``WaitTimeSeconds``."""
 _MARGIN = 10
 _CONNECTIONS = 100  # every poller may hold one for a whole long poll, and deletes must not wait for them
 _PUBLIC_HOST = re.compile(r"(sqs\.[a-z0-9-]+|([a-z0-9-]+\.)?queue)\.amazonaws\.com(\.cn)?")

@@ -9,12 +9,9 @@ from itertools import count
 from typing import Any
 
 from cloudtrail_processing.flow import QueueMessage
-from cloudtrail_processing.ports import Clock, EntryFailure, QueueInfo
+from cloudtrail_processing.ports import BATCH, LONGEST_INVISIBLE, Clock, EntryFailure, QueueInfo
 from cloudtrail_processing.testing.clock import ManualClock, Signal
 from cloudtrail_processing.testing.faults import Duplicate, FailEntries, Faults, LostResponse
-
-_BATCH = 10
-_LONGEST = 43_200  # seconds: SQS's 12 hours, for one call and from receive on
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +230,7 @@ class FakeQueue:
         if held is None or held.receipt != message.receipt or not self._in_flight(held):
             return EntryFailure(message, "InvalidParameterValue: the message is not in flight", gone=True)
         now = self.clock.monotonic()
-        if not 0 <= seconds <= _LONGEST - (now - held.received_at):
+        if not 0 <= seconds <= LONGEST_INVISIBLE - (now - held.received_at):
             return EntryFailure(message, "InvalidParameterValue: beyond the limit of 43200 seconds")
         held.visible_at = now + seconds
         self.history.append(self._action("visibility", held.message_id, held.receive_count, seconds=seconds))
@@ -255,8 +252,8 @@ class FakeQueue:
 
 
 def _check(entries: int, *, least: int) -> None:
-    if not least <= entries <= _BATCH:
-        raise ValueError(f"one call takes {least} to {_BATCH} messages, not {entries}")
+    if not least <= entries <= BATCH:
+        raise ValueError(f"one call takes {least} to {BATCH} messages, not {entries}")
 
 
 def _fail(fault: object, message: QueueMessage, index: int) -> EntryFailure | None:

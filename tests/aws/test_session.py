@@ -3,7 +3,6 @@ import asyncio
 import pytest
 
 from cloudtrail_processing.aws.session import (
-    LONGEST_POLL,
     AwsOptions,
     Credentials,
     boto3_session,
@@ -11,6 +10,7 @@ from cloudtrail_processing.aws.session import (
     s3_client,
     sqs_client,
 )
+from cloudtrail_processing.ports import LONGEST_POLL
 
 KEYS = Credentials("AKIAEXAMPLE", "very-secret", "token-secret")
 
