@@ -191,6 +191,7 @@ def test_closing_twice_or_unused_does_nothing() -> None:
     unused = UserCode()
     unused.close()
     unused.close()
+    assert unused.call("it", lambda: 1) == 1
 
 
 def test_after_closing_async_code_is_refused_and_plain_code_still_runs() -> None:

@@ -583,7 +583,8 @@ def test_a_drain_ends_with_the_error_when_the_queue_cannot_be_polled() -> None:
 
 def test_a_drain_of_an_empty_queue_ends_soon() -> None:
     bench = Bench(pace=replace(PACE, wait_time=20))
-    asyncio.run(finished(bench.worker().drain(), bench.clock, within=5))
+    info = asyncio.run(finished(bench.worker().drain(), bench.clock, within=5))
+    assert info.is_empty
 
 
 def test_a_drain_without_long_polls_does_not_spin() -> None:

@@ -315,6 +315,7 @@ def test_a_failing_poll_does_not_hold_up_the_stop() -> None:
         await bench.clock.elapse(500)
         worker.stop()
         await finished(running, bench.clock, within=1)
+        assert worker.in_hand == 0
 
     asyncio.run(case())
 
