@@ -9,6 +9,7 @@ from cloudtrail_processing.aws.session import AwsOptions
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.parts import Parts, aws_options, make_pipeline
+from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.processor import ExceptionHandler
 from cloudtrail_processing.progress import ProgressReporter
 from cloudtrail_processing.settings import Settings
@@ -16,9 +17,9 @@ from cloudtrail_processing.testing import FakeLogStore
 from cloudtrail_processing.usercode import UserCode
 
 
-def make(parts: Parts, **values: Any) -> None:
+def make(parts: Parts, **values: Any) -> Pipeline:
     settings = Settings.load(**values)
-    make_pipeline([Collecting()], settings=settings, parts=parts, user_code=UserCode(), store=FakeLogStore())
+    return make_pipeline([Collecting()], settings=settings, parts=parts, user_code=UserCode(), store=FakeLogStore())
 
 
 class AsyncHandler(ExceptionHandler):
@@ -62,7 +63,7 @@ def test_a_quarantine_may_be_async_like_a_processor() -> None:
         async def keep(self, records: Any) -> None:
             del records
 
-    assert make(Parts(quarantine=AsyncKeeping())) is not None  # type: ignore[arg-type]
+    assert isinstance(make(Parts(quarantine=AsyncKeeping())), Pipeline)  # type: ignore[arg-type]
 
 
 def test_conditions_that_cannot_be_understood_are_refused_before_anything_starts() -> None:
