@@ -72,10 +72,10 @@ class Worker:
         self._processors = processors
         self._user_code = user_code
         self._clock = clock
-        self._pool = pool or ThreadPoolExecutor(self._pace.threads, thread_name_prefix="data-plane")
         self._owns_pool = pool is None
+        self._pool = ThreadPoolExecutor(self._pace.threads, "data-plane") if pool is None else pool
         self._stopping = asyncio.Event()
-        progress = Progress(reporter or ProgressReporter())
+        progress = Progress(ProgressReporter() if reporter is None else reporter)
         self._leases = Leases(queue, visibility=self._pace.visibility_timeout, clock=clock)
         patience = max(self._pace.grace_time, AFTER_GRACE)
         self._hooks = Hooks(

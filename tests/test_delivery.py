@@ -114,7 +114,7 @@ def test_any_log_is_cut_the_same_way_again_whatever_other_processors_do(
     runs = []
     for others in ([], [Collecting(*[None] * fails_at, ValueError("x"))], [Collecting(wants=lambda _: 1 / 0)]):
         sink = Collecting(wants=wants)
-        lanes = [Lane(it, event_filter(it.filter)) for it in (*others, sink)]
+        lanes = [Lane(it, None if it.filter is None else event_filter(it.filter)) for it in (*others, sink)]
         quarantine = Keeping()
         delivery = Delivery(lanes, user_code=user_code, batch_size=batch_size, quarantine=quarantine)
         result = delivery.run(split(log_body(records)), log=LOG)

@@ -271,4 +271,4 @@ def test_what_could_never_process_anything_is_refused_before_it_starts(processor
 def test_a_process_given_to_one_instance_is_as_good() -> None:
     processor = Forgetful()
     processor.process = print  # type: ignore[method-assign,assignment]
-    check_processor(processor)
+    assert processors_of(processor, Settings.load()) == (processor,)

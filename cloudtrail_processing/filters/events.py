@@ -44,32 +44,13 @@ class EventFilter(ABC):
         return _Not(self)
 
 
-def event_filter(wanted: EventFilter | EventCallable | None) -> EventFilter:
-    """``wanted`` as an ``EventFilter``: itself, around a callable ``(event) -> bool``, or for None one that wants all.
+def event_filter(wanted: EventFilter | EventCallable) -> EventFilter:
+    """``wanted`` as an ``EventFilter``: itself, or around a callable ``(event) -> bool``.
 
     What a callable returns counts as true or false; what it raises goes through. Raises ``SettingsError`` for anything
     else, for a class instead of an instance, and for an async callable, whose answer would always be true.
     """
-    if wanted is None:
-        return _Everything()
     return wanted if isinstance(wanted, EventFilter) else _Asked(plain_callable("event filter", wanted))
-
-
-class _Everything(EventFilter):
-    def on_log(self, log: LogObject) -> bool:
-        del log
-        return True
-
-    def on_header(self, header: Header) -> bool:
-        del header
-        return True
-
-    def on_event(self, event: CloudTrailEvent) -> bool:
-        del event
-        return True
-
-    def __repr__(self) -> str:
-        return "everything"
 
 
 class _Asked(EventFilter):
