@@ -4,14 +4,18 @@ The tree; each class carries its disposition, so that no code ever decides by gu
 
     CloudTrailProcessingError
     ├── TransientError         RETRY    throttling, 5xx, time-outs, resets, truncated downloads
-    │   └── LeaseLost          RETRY    the message is no longer ours: work on it was stopped
-    ├── ConfigurationError     RETRY    credentials, 403, KMS denied, wrong region, unknown queue
+    │   ├── LeaseLost          RETRY    the message is no longer ours: work on it was stopped
+    │   │   └── ClaimLost      RETRY    another worker took the log over: work on it was stopped
+    │   └── Claimed            RETRY    another worker is at work on the log
+    ├── ConfigurationError     RETRY    403, KMS denied, wrong region, unknown queue, full disk
+    │   ├── CredentialsError   RETRY    credentials missing, expired or wrong: nothing at all can work
     │   └── SettingsError      RETRY    a setting that cannot work; raised before anything is received
     ├── LogGone                RETRY    the object does not exist (S3 may lag behind its notification)
     ├── CorruptLog             REJECT   not gzip, CRC, trailing bytes, not JSON, no Records
     │   └── LogTooLarge        REJECT   over the limit on inflated size or on ratio
     ├── RejectedRecords        REJECT   good records were delivered, bad ones have no quarantine
     ├── NotificationError      REJECT   a message of unknown shape
+    ├── NotAllowed             REJECT   a bucket, account or topic that the operator did not allow
     ├── ProcessorError         RETRY    user code raised; its exception is the cause
     ├── RetryLater             RETRY    user code asks to see the log again later
     ├── Refuse                 REJECT   user code refuses the log for good
@@ -52,8 +56,24 @@ class LeaseLost(TransientError):
     """The message's visibility timeout could not be extended: another worker may have it now."""
 
 
+class ClaimLost(LeaseLost):
+    """The checkpoint's claim on a log ran out and another worker took the log over."""
+
+
+class Claimed(TransientError):
+    """Another worker is at work on the log; its claim ends in ``after`` seconds unless it is renewed."""
+
+    def __init__(self, reason: str, *, after: float) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
 class ConfigurationError(CloudTrailProcessingError):
-    """It will not work until an operator changes something: credentials, permissions, region, names."""
+    """It will not work until an operator changes something: permissions, region, names, a disk that is full."""
+
+
+class CredentialsError(ConfigurationError):
+    """The credentials are missing, expired or wrong, or the clock that signs with them is: nothing can work."""
 
 
 class SettingsError(ConfigurationError):
@@ -82,6 +102,15 @@ class RejectedRecords(CloudTrailProcessingError):
 
 class NotificationError(CloudTrailProcessingError):
     """The message body has no shape that this package knows; the message is kept."""
+
+    disposition = Disposition.REJECT
+
+
+class NotAllowed(CloudTrailProcessingError):
+    """A message names a bucket, an account or an organization, or comes from a topic, that was not allowed.
+
+    It is refused before anything is asked of AWS.
+    """
 
     disposition = Disposition.REJECT
 

@@ -4,14 +4,17 @@ import errno
 import glob
 import os
 import sys
+import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from cloudtrail_processing.errors import ConfigurationError, LogGone, LogTooLarge, SettingsError, TransientError
 from cloudtrail_processing.flow import FetchedLog, LogKind, LogObject
 from cloudtrail_processing.keys import log_object
-from cloudtrail_processing.ports import LogStore
+from cloudtrail_processing.ports import Identifies, LogStore
 
 STDIN = "-"
 """The path that means standard input."""
@@ -52,18 +55,38 @@ class FileStore:
     def fetch(self, log: LogObject, *, limit: int) -> FetchedLog:
         """The whole file; ``LogTooLarge`` when it is over ``limit`` bytes."""
         if log.bucket:
-            if self._buckets is None:
-                raise ConfigurationError(f"{log.uri} lies in a bucket, and only files can be read here")
-            return self._buckets.fetch(log, limit=limit)
-        try:
+            return self._elsewhere(log).fetch(log, limit=limit)
+        with _our_errors(log.key):
             return FetchedLog(_read(log.key, limit=limit))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise LogGone(f"{log.key}: no such file") from error
-        except ValueError as error:
-            raise ConfigurationError(f"{log.key}: {error}") from error
-        except OSError as error:
-            kind = ConfigurationError if error.errno in _HOPELESS else TransientError
-            raise kind(f"{log.key}: {error.strerror}") from error
+
+    def identify(self, log: LogObject) -> LogObject:
+        """The file with its size; its etag is made of the time it was changed. Standard input is always a new one."""
+        if log.bucket:
+            store = self._elsewhere(log)
+            return store.identify(log) if isinstance(store, Identifies) else log
+        if log.key == STDIN:
+            return replace(log, etag=uuid.uuid4().hex)
+        with _our_errors(log.key):
+            found = Path(log.key).stat()
+            return replace(log, etag=f"{found.st_mtime_ns:x}-{found.st_size:x}", size=found.st_size)
+
+    def _elsewhere(self, log: LogObject) -> LogStore:
+        if self._buckets is None:
+            raise ConfigurationError(f"{log.uri} lies in a bucket, and only files can be read here")
+        return self._buckets
+
+
+@contextmanager
+def _our_errors(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise LogGone(f"{path}: no such file") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    except OSError as error:
+        kind = ConfigurationError if error.errno in _HOPELESS else TransientError
+        raise kind(f"{path}: {error.strerror}") from error
 
 
 def _read(path: str, *, limit: int) -> bytes:

@@ -174,13 +174,17 @@ class EventBatch(Sequence[CloudTrailEvent]):
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """Every record of the log was delivered to every processor, filtered out, or safely quarantined."""
+    """Every record of the log was delivered to every processor, filtered out, or safely quarantined.
+
+    ``duplicates`` counts events that had been delivered before as parts of other logs.
+    """
 
     log: LogObject
     records: int
     delivered: int
     filtered: int
     quarantined: int = 0
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +231,13 @@ class Handled:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Everything in the message is settled; the only verdict that removes it.
+    """Everything in the message is settled, or lies in the dead-letter queue; the only verdict that removes it.
 
-    ``filtered`` is True when nothing in it had to be read.
+    ``filtered`` is True when nothing in it had to be read, ``copied`` when the dead-letter queue confirmed its copy.
     """
 
     filtered: bool = False
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +259,12 @@ class Release:
 class Reject:
     """It will never succeed: it belongs in a dead-letter queue, and stays in the queue until it is there.
 
-    ``after`` is in seconds: until then it is invisible.
+    ``after`` is in seconds: until then it is invisible. ``error`` is the class name of what went wrong.
     """
 
     after: float
     reason: str
+    error: str = ""
 
 
 Verdict = Delete | Retry | Release | Reject

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.loading import mistakes
 from cloudtrail_processing.processor import EventProcessor
-from cloudtrail_processing.settings import mistakes
 
 GROUP = "cloudtrail_processing.processors"
 """The entry-point group in which packages announce their processors."""

@@ -6,7 +6,7 @@ An implementation raises only errors of ``cloudtrail_processing.errors``; foreig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage, RejectedRecord
 
@@ -45,6 +45,23 @@ class EntryFailure:
     gone: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A rejected message on its way to the dead-letter queue. ``error`` is a class name, ``reason`` one line."""
+
+    message: QueueMessage
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A letter whose arrival the dead-letter queue did not confirm."""
+
+    letter: Letter
+    reason: str
+
+
 class Queue(Protocol):
     """A queue with SQS's semantics. All methods run on the control plane's event loop."""
 
@@ -65,6 +82,17 @@ class Queue(Protocol):
         ...
 
 
+class DeadLetters(Protocol):
+    """Where rejected messages go. Its method runs on the control plane's event loop."""
+
+    async def post(self, letters: Sequence[Letter]) -> Sequence[Unsent]:
+        """Store at most 10 letters in one call, each body unchanged; return those without confirmation.
+
+        May be repeated: a letter whose original could not be deleted comes again.
+        """
+        ...
+
+
 class LogStore(Protocol):
     """Where logs lie. Called from many data-plane threads at once."""
 
@@ -76,11 +104,85 @@ class LogStore(Protocol):
         ...
 
 
+@runtime_checkable
+class Identifies(Protocol):
+    """A store that can tell a log from its other versions without reading it."""
+
+    def identify(self, log: LogObject) -> LogObject:
+        """The log with the version and etag that it has now, by one small request; raises as ``fetch`` does.
+
+        Asked when there is a checkpoint and the notification told neither; without it the log is fetched to know.
+        """
+        ...
+
+
 class KeySource(Protocol):
     """Names logs without a queue: a bucket listing, a folder, an inventory."""
 
     def logs(self) -> Iterator[LogObject]:
         """Every log, in the source's own order; lazily, as listings can be long."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's right to one log for one processor, and where it resumes.
+
+    ``log`` is ``LogObject.id``. Every record before ``next_index`` is settled. ``finished`` means all of them are: then
+    nothing is held. ``token`` tells this claim from every other one.
+    """
+
+    log: str
+    processor: str
+    token: str
+    next_index: int = 0
+    finished: bool = False
+
+
+class Checkpoint(Protocol):
+    """Remembers how far each processor came in each log. Called from many data-plane threads at once.
+
+    What it cannot do it raises: ``TransientError`` or ``ConfigurationError``, a full disk being one. A claim ends by
+    time, unless ``advance`` renews it, so that a log whose worker died is taken over.
+    """
+
+    def claim(self, log: str, *, processor: str) -> Claim:
+        """Take the log and say where to resume; ``Claimed`` while another worker has it."""
+        ...
+
+    def advance(self, claim: Claim, next_index: int) -> None:
+        """Every record before ``next_index`` is settled. Never goes back; may be repeated. Renews the claim.
+
+        Raises ``ClaimLost`` when the log was taken over meanwhile.
+        """
+        ...
+
+    def finish(self, claim: Claim) -> None:
+        """The whole log is settled, and is never claimed again. May be repeated; raises as ``advance`` does."""
+        ...
+
+    def release(self, claim: Claim) -> None:
+        """Let others claim the log at once, from where it stands; no error when it was taken over. May be repeated."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections. May be repeated."""
+        ...
+
+
+class SeenEvents(Protocol):
+    """Remembers events for some time, so that copies of them are delivered once. Called from many threads."""
+
+    def unseen(self, keys: Sequence[str]) -> set[str]:
+        """Those of ``keys`` that are not remembered; raises as a checkpoint does."""
+        ...
+
+    def remember(self, keys: Sequence[str]) -> None:
+        """Called after the events were delivered, never before. May be repeated."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections. May be repeated."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import tenacity
 
-from cloudtrail_processing.errors import LeaseLost, TransientError
+from cloudtrail_processing.errors import Claimed, LeaseLost, TransientError
 from cloudtrail_processing.ports import Clock
 
 T = TypeVar("T")
@@ -84,4 +84,4 @@ async def within(seconds: float, work: Awaitable[T], *, clock: Clock) -> T:
 
 
 def _is_worth_another_try(error: BaseException) -> bool:
-    return isinstance(error, TransientError) and not isinstance(error, LeaseLost)
+    return isinstance(error, TransientError) and not isinstance(error, LeaseLost | Claimed)

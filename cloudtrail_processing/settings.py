@@ -3,26 +3,26 @@
 Credentials are no settings: they come through boto3's own chain, and ``profile`` only chooses among them.
 """
 
-import difflib
 import functools
 import json
-import logging
 import os
-import tomllib
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.properties import SAME, java_settings
-
-logger = logging.getLogger(__name__)
-
-PREFIX = "CLOUDTRAIL_PROCESSING_"
-"""What the names of all environment variables begin with."""
+from cloudtrail_processing.loading import (
+    PREFIX,
+    environment_values,
+    key_in,
+    merged,
+    mistakes,
+    read_file,
+    variable,
+    warn_of_misspelled,
+)
 
 Texts = Annotated[tuple[str, ...], NoDecode]
 
@@ -63,7 +63,58 @@ class Settings(BaseSettings):
         default=20, ge=0, description="how long running work may go on after a stop was asked for"
     )
 
+    retry_delay: float = Field(
+        default=30, gt=0, le=43_200, description="how long a message that failed stays hidden; doubled by each receive"
+    )
+    max_retry_delay: float = Field(
+        default=900, gt=0, le=43_200, description="how long a message that failed stays hidden at most"
+    )
+    fetch_attempts: int = Field(default=4, ge=1, description="how often one download is tried before it is given back")
+    fetch_time: float = Field(default=30, gt=0, description="how long one download is tried again at most")
+    process_attempts: int = Field(
+        default=1, ge=1, description="how often a processor is given a batch that it raised on, before the log fails"
+    )
+
+    # ── what is never lost ──
+    checkpoint: str | None = Field(
+        default=None, description="where to remember what was delivered: memory, sqlite:FILE or dynamodb:TABLE"
+    )
+    checkpoint_time: float = Field(
+        default=60, gt=0, description="how long writing a checkpoint is tried again before the log fails"
+    )
+    deduplicate: float = Field(
+        default=0,
+        ge=0,
+        description="deliver identical events only once within this time, kept where checkpoints are; 0: off",
+    )
+    quarantine: str | None = Field(
+        default=None, description="where bad records are kept: a folder, or s3://bucket/prefix"
+    )
+    dead_letter_url: str | None = Field(
+        default=None, description="URL of the queue to which rejected messages are sent, instead of the redrive policy"
+    )
+    missing_log: Literal["retry", "skip", "dead_letter"] = Field(
+        default="retry", description="what becomes of a message whose log does not exist: retry, skip or dead_letter"
+    )
+    missing_log_receives: int = Field(
+        default=5, ge=1, description="receives after which a log that is still missing is rejected (missing_log=retry)"
+    )
+
+    # ── what is allowed ──
+    allowed_buckets: Texts = Field(default=(), description="buckets that messages may name, * being any text")
+    allowed_accounts: Texts = Field(default=(), description="accounts whose logs are read")
+    allowed_organizations: Texts = Field(default=(), description="organizations whose logs are read")
+    bucket_owners: Texts = Field(default=(), description="accounts one of which must own each bucket")
+    verify_sns: bool = Field(default=False, description="take only messages that carry a valid signature of SNS")
+    allowed_topics: Texts = Field(default=(), description="SNS topics (ARNs, * being any text) for verify_sns")
+
     # ── the logs ──
+    max_message_bytes: int = Field(default=2**20, ge=2**10, description="a message that is larger is rejected")
+    max_keys: int = Field(default=1_000, ge=1, description="a message that names more logs is rejected")
+    max_records: int = Field(default=1_000_000, ge=1, description="a log with more records is rejected")
+    memory_budget: int = Field(
+        default=2**30, ge=2**20, description="how much all logs in work may take, inflated; others wait"
+    )
     max_inflated_bytes: int = Field(
         default=256 * 2**20, ge=2**10, description="a log that inflates to more is rejected"
     )
@@ -86,7 +137,16 @@ class Settings(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field(default="text", description="log lines for people or for machines")
 
-    @field_validator("processor", "where", mode="before")
+    @field_validator(
+        "processor",
+        "where",
+        "allowed_buckets",
+        "allowed_accounts",
+        "allowed_organizations",
+        "bucket_owners",
+        "allowed_topics",
+        mode="before",
+    )
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         """One text, several, or several as a JSON list, which is what fits into an environment variable."""
@@ -103,6 +163,10 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Self:
         if self.pollers > self.threads and "pollers" in self.model_fields_set:
             raise ValueError(f"pollers ({self.pollers}) must not exceed threads ({self.threads}): they would only wait")
+        if self.retry_delay > self.max_retry_delay:
+            raise ValueError(f"retry_delay ({self.retry_delay:g}) must not exceed max_retry_delay")
+        if self.max_inflated_bytes > self.memory_budget:
+            raise ValueError("max_inflated_bytes must not exceed memory_budget: such a log could never be read")
         if self.queue_url is not None and not self.queue_url.startswith(("https://", "http://")):
             raise ValueError(
                 "queue_url must be the URL of the queue, as https://sqs.<region>.amazonaws.com/<account>/<name>"
@@ -116,18 +180,18 @@ class Settings(BaseSettings):
         ``options`` are merged key by key. Raises ``SettingsError`` that names every mistake and where it was read,
         without its value.
         """
-        from_file = _read(Path(file)) if file is not None else {}
-        _warn_of_misspelled(os.environ, cls)
-        environment = _environment(cls)
+        from_file = read_file(Path(file)) if file is not None else {}
+        warn_of_misspelled(os.environ, cls)
+        environment = environment_values(cls)
 
         def place(name: str) -> str:
             """The place of the value that is in force; what was an argument has none."""
             if name in values:
                 return ""
-            return f" ({_variable(name)})" if name in environment else f" ({_key(name, Path(file))})" if file else ""
+            return f" ({variable(name)})" if name in environment else f" ({key_in(name, Path(file))})" if file else ""
 
         try:
-            return cls(**functools.reduce(_merged, (from_file, environment, values)))
+            return cls(**functools.reduce(merged, (from_file, environment, values)))
         except ValidationError as error:
             raise SettingsError(mistakes(error, kind="setting", names=cls.model_fields, place=place)) from None
 
@@ -140,67 +204,3 @@ class Settings(BaseSettings):
             names = ", ".join(values)
             raise SettingsError(f"settings are given and {names} beside them: put {names} into Settings.load(…)")
         return given
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        if file.suffix != ".properties":
-            return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        values, remarks = java_settings(file.read_bytes().decode("latin-1"))  # the encoding that Java prescribes
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"cannot read the settings file {file}: {error}") from error
-    for remark in remarks:
-        logger.warning("%s: %s", file, remark)
-    return dict(values)
-
-
-def _environment(settings: type[BaseSettings]) -> dict[str, Any]:
-    try:
-        return EnvSettingsSource(settings)()
-    except ValueError:  # of all settings, only options must be JSON
-        text = f'options ({_variable("options")}): it must be a JSON object, as {{"path": "x"}}'
-        raise SettingsError(text) from None
-
-
-def _variable(name: str) -> str:
-    return f"environment variable {PREFIX}{name.upper()}"
-
-
-def _key(name: str, file: Path) -> str:
-    """The file and, where the Java library has its own word, that one."""
-    own = {ours: theirs for theirs, ours in SAME.items()} if file.suffix == ".properties" else {}
-    return f"{own[name]} in {file}" if name in own else str(file)
-
-
-def _merged(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
-    """Both, where ``high`` goes first; tables that stand in both are merged in the same way."""
-    tables = {name for name in low.keys() & high.keys() if isinstance(low[name], dict) and isinstance(high[name], dict)}
-    return {**low, **high, **{name: _merged(low[name], high[name]) for name in tables}}
-
-
-def _warn_of_misspelled(environment: Iterable[str], settings: type[BaseSettings]) -> None:
-    for variable in environment:
-        name = variable.upper().removeprefix(PREFIX).lower()
-        if variable.upper().startswith(PREFIX) and name not in settings.model_fields:
-            near = difflib.get_close_matches(name, settings.model_fields, n=1)
-            guess = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
-            logger.warning("the environment variable %s is no setting and has no effect%s", variable, guess)
-
-
-def mistakes(
-    error: ValidationError, *, kind: str, names: Iterable[str], place: Callable[[str], str] = lambda _: ""
-) -> str:
-    """Everything that is wrong, without any value, which might be a secret in the wrong place.
-
-    Unknown names are called by ``kind`` and come with the nearest of ``names``. ``place`` says where a value was read.
-    """
-    return "; ".join(_mistake(dict(detail), kind, list(names), place) for detail in error.errors())
-
-
-def _mistake(detail: dict[str, Any], kind: str, names: list[str], place: Callable[[str], str]) -> str:
-    name = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] != "extra_forbidden":
-        text = str(detail["msg"]).removeprefix("Value error, ")
-        return f"{name}{place(str(detail['loc'][0]))}: {text}" if name else text
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from cloudtrail_processing.errors import Disposition, LeaseLost, RetryLater, Stopped
+from cloudtrail_processing.errors import Claimed, Disposition, LeaseLost, RetryLater, Stopped
 from cloudtrail_processing.flow import (
     Delete,
     Failed,
@@ -38,8 +38,16 @@ def settle(handled: Handled, *, delay: float) -> Verdict:
     if hopeful := [failed for failed in failures if disposition(failed) is not Disposition.REJECT]:
         return Retry(after=max(_wait(failed, delay) for failed in hopeful), reason=_reason(hopeful))
     if failures:
-        return Reject(after=delay, reason=_reason(failures))
+        return Reject(after=delay, reason=_reason(failures), error=type(failures[0].error).__name__)
     return Retry(after=delay, reason="nothing was settled")
+
+
+def settle_copied(reject: Reject, *, copied: bool) -> Delete | Reject:
+    """Decide what becomes of a rejected message that was sent to the dead-letter queue.
+
+    Only when that queue confirmed its copy may the original go.
+    """
+    return Delete(copied=True) if copied is True else reject
 
 
 def disposition(failed: Failed) -> Disposition:
@@ -55,8 +63,8 @@ def disposition(failed: Failed) -> Disposition:
 
 
 def _wait(failed: Failed, delay: float) -> float:
-    """The seconds that a processor asked for; the usual ones when it named none, or nothing that is a number."""
-    asked: object = failed.error.after if isinstance(failed.error, RetryLater) else None
+    """The seconds that a processor or a claim asked for; the usual ones without any, or with what is no number."""
+    asked: object = failed.error.after if isinstance(failed.error, RetryLater | Claimed) else None
     return max(0.0, asked) if isinstance(asked, int | float) and not math.isnan(asked) else delay
 
 

@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "cloudtrail_processing"
 
 ROWS = [
     {"errors", "events", "properties"},
-    {"flow", "settings", "spans", "usercode"},
-    {"keys", "ports", "filters"},
+    {"flow", "loading", "spans", "usercode"},
+    {"keys", "ports", "filters", "settings"},
     {"notification", "logfile", "retry", "settlement", "processor", "progress"},
     {"aws", "reading", "delivery", "failures", "plugins", "files", "processors"},
     {"pipeline", "hooks", "leases", "settling", "intake"},

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cloudtrail_processing.errors import (
+    Claimed,
     CloudTrailProcessingError,
     ConfigurationError,
     CorruptLog,
@@ -41,7 +42,7 @@ from cloudtrail_processing.flow import (
     Skipped,
     Verdict,
 )
-from cloudtrail_processing.settlement import disposition, settle
+from cloudtrail_processing.settlement import disposition, settle, settle_copied
 
 LOG = LogObject("trail", "key")
 DELAY = 30.0
@@ -176,8 +177,20 @@ def test_of_several_wishes_the_latest_is_granted() -> None:
     assert verdict.after == 50
 
 
+@pytest.mark.parametrize("word", [False, None, 0, 1, "yes"])
+def test_a_rejected_message_goes_only_when_its_copy_is_confirmed(word: Any) -> None:
+    rejected = Reject(after=DELAY, reason="CorruptLog: bad")
+    assert settle_copied(rejected, copied=True) == Delete(copied=True)
+    assert settle_copied(rejected, copied=word) is rejected
+
+
+def test_a_message_whose_log_another_worker_has_waits_for_the_end_of_its_claim() -> None:
+    verdict = _settled(Failed(LOG, Claimed("taken", after=7)))
+    assert verdict == Retry(after=7, reason="Claimed: taken")
+
+
 def test_a_rejected_message_stays_hidden_for_the_usual_delay() -> None:
-    assert _settled(Failed(LOG, CorruptLog("bad"))) == Reject(after=DELAY, reason="CorruptLog: bad")
+    assert _settled(Failed(LOG, CorruptLog("bad"))) == Reject(after=DELAY, reason="CorruptLog: bad", error="CorruptLog")
 
 
 def test_the_reason_names_the_first_deciding_failure_and_counts_the_others() -> None:

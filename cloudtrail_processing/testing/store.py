@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cloudtrail_processing.errors import ConfigurationError, LogGone, LogTooLarge
@@ -26,11 +26,13 @@ class FakeLogStore:
     of the same key makes a new version; the old ones can still be fetched by ``version_id``. A bucket into which
     nothing was ever put is a ``ConfigurationError``, a missing object or version is ``LogGone``.
 
-    ``faults`` may be keyed by object key. ``fetched`` lists what was asked for, in order. Safe for many threads.
+    ``faults`` may be keyed by object key. ``fetched`` and ``identified`` list what was asked for, in order. Safe for
+    many threads.
     """
 
     def __init__(self, objects: Mapping[tuple[str, str], bytes] | None = None, *, faults: Faults | None = None) -> None:
         self.fetched: list[LogObject] = []
+        self.identified: list[LogObject] = []
         self._lock = threading.Lock()
         self._faults = faults or Faults()
         self._versions: dict[tuple[str, str], list[_Version]] = {}
@@ -63,6 +65,13 @@ class FakeLogStore:
         return FetchedLog(
             _spoilt(version.body, fault), version.etag, version.version_id, datetime(2026, 1, 1, tzinfo=UTC)
         )
+
+    def identify(self, log: LogObject) -> LogObject:
+        """The log with its present version, etag and size. Has no part in the plan of faults; see ``identified``."""
+        with self._lock:
+            self.identified.append(log)
+        version = self._find(replace(log, version_id=None))
+        return replace(log, version_id=version.version_id, etag=version.etag, size=len(version.body))
 
     def logs(self) -> Iterator[LogObject]:
         """Every object that is there, in the order of bucket and key."""
