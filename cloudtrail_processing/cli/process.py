@@ -42,6 +42,7 @@ class Format(StrEnum):
     TABLE = "table"
 
 
+@options.with_settings(without=options.OF_THE_QUEUE)
 def process(
     ctx: typer.Context,
     paths: Annotated[
@@ -64,26 +65,9 @@ def process(
             show_default=False,
             help="Print events as JSON lines (exactly as CloudTrail wrote them) or as a table. "
             "Default: a table on a terminal, else jsonl.",
-            rich_help_panel="What to run",
+            rich_help_panel=options.WHAT,
         ),
     ] = None,
-    settings: options.SettingsFile = None,
-    processor: options.ProcessorNames = None,
-    option: options.ProcessorOptions = None,
-    where: options.WhereTexts = None,
-    threads: options.Threads = None,
-    batch_size: options.BatchSize = None,
-    max_inflated_bytes: options.MaxInflatedBytes = None,
-    max_ratio: options.MaxRatio = None,
-    region: options.Region = None,
-    profile: options.Profile = None,
-    endpoint_url: options.EndpointUrl = None,
-    s3_endpoint_url: options.S3EndpointUrl = None,
-    request_payer: options.RequestPayer = None,
-    connect_timeout: options.ConnectTimeout = None,
-    read_timeout: options.ReadTimeout = None,
-    log_level: options.LogLevel = None,
-    log_format: options.LogFormat = None,
 ) -> None:
     """Print the events of logs, or deliver them to processors: from files, folders, standard input or S3.
 
@@ -97,8 +81,7 @@ def process(
     credentials, unknown profile); 2 when the command line or a setting cannot work, or a path stands for no log;
     130 after Ctrl-C.
     """
-    # The other options are read from the context, by the names of their settings.
-    if form and processor:
+    if form and ctx.params["processor"]:
         raise typer.BadParameter("a processor takes the events, so none are printed", param_hint="--format")
     chosen_form = _format(form)
     console = standard_error()

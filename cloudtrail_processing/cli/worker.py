@@ -20,32 +20,8 @@ from cloudtrail_processing.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-def worker(
-    ctx: typer.Context,
-    *,
-    settings: options.SettingsFile = None,
-    processor: options.ProcessorNames = None,
-    option: options.ProcessorOptions = None,
-    where: options.WhereTexts = None,
-    queue_url: options.QueueUrl = None,
-    visibility_timeout: options.VisibilityTimeout = None,
-    wait_time: options.WaitTime = None,
-    pollers: options.Pollers = None,
-    threads: options.Threads = None,
-    batch_size: options.BatchSize = None,
-    grace_time: options.GraceTime = None,
-    max_inflated_bytes: options.MaxInflatedBytes = None,
-    max_ratio: options.MaxRatio = None,
-    region: options.Region = None,
-    profile: options.Profile = None,
-    endpoint_url: options.EndpointUrl = None,
-    s3_endpoint_url: options.S3EndpointUrl = None,
-    request_payer: options.RequestPayer = None,
-    connect_timeout: options.ConnectTimeout = None,
-    read_timeout: options.ReadTimeout = None,
-    log_level: options.LogLevel = None,
-    log_format: options.LogFormat = None,
-) -> None:
+@options.with_settings()
+def worker(ctx: typer.Context) -> None:
     """Receive notifications from an SQS queue and deliver the events of their logs to processors, until told to stop.
 
     [bold]cloudtrail-processing worker --queue-url https://sqs.eu-west-1.amazonaws.com/123456789012/trail
@@ -57,7 +33,6 @@ def worker(
     Ends with 0 after a stop; 1 after a failure, at its start too (no such queue, no credentials, unknown profile);
     2 when the command line, a setting or a processor's options cannot work.
     """
-    # The options are read from the context, by the names of their settings.
     console = standard_error()
     with log_lines(console, level="WARNING"), clear_errors(console):
         chosen = options.load_settings(ctx)

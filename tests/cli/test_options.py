@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import typer
 from commands import COMMAND, invoke
+from typer.testing import CliRunner
 
-from cloudtrail_processing.cli.options import processor_option
+from cloudtrail_processing.cli.options import OF_THE_QUEUE, load_settings, processor_option, with_settings
 from cloudtrail_processing.filters import Where
 from cloudtrail_processing.settings import Settings
 
@@ -20,6 +21,47 @@ def test_every_setting_is_an_option_of_the_worker() -> None:
     text = invoke("worker", "--help").stdout
     names = [OTHER_NAMES.get(name, name).replace("_", "-") for name in Settings.model_fields]
     assert [name for name in names if f"--{name} " not in text] == []
+
+
+def test_where_no_messages_are_received_only_what_concerns_them_is_no_option() -> None:
+    text = invoke("process", "--help").stdout
+    hidden = {
+        name for name in Settings.model_fields if f"--{OTHER_NAMES.get(name, name).replace('_', '-')} " not in text
+    }
+    assert hidden == set(OF_THE_QUEUE)
+
+
+def test_settings_stand_in_groups_in_the_order_in_which_they_are_declared() -> None:
+    text = invoke("worker", "--help").stdout
+    panels = [line.strip("╭╮─ \n") for line in text.splitlines() if line.startswith("╭")]
+    assert panels == [
+        *("Options", "What to run", "The queue", "The work", "What is never lost", "What is allowed", "The logs"),
+        *("AWS", "Telling"),
+    ]
+
+
+def settings_of(*arguments: str) -> Settings:
+    """The settings that a command gets, of which one parameter is its own."""
+    found: list[Settings] = []
+
+    @with_settings(without=("threads",))
+    def command(ctx: typer.Context, *, own: int = 1) -> None:
+        assert own == 2
+        found.append(load_settings(ctx))
+
+    program = typer.Typer()
+    program.command()(command)
+    result = CliRunner().invoke(program, ["--own", "2", *arguments])
+    assert result.exit_code == 0, result.output
+    return found[0]
+
+
+def test_a_command_gets_numbers_switches_and_lists_and_what_is_left_out_is_not_given() -> None:
+    assert settings_of().model_fields_set == set()
+    chosen = settings_of("--verify-sns", "--no-request-payer", "--deduplicate", "0", "--max-keys", "5")
+    assert (chosen.verify_sns, chosen.request_payer, chosen.deduplicate, chosen.max_keys) == (True, False, 0, 5)
+    assert chosen.model_fields_set == {"verify_sns", "request_payer", "deduplicate", "max_keys"}
+    assert settings_of("--allowed-buckets", "a-*", "--allowed-buckets", "b").allowed_buckets == ("a-*", "b")
 
 
 @pytest.mark.parametrize("command", ["worker", "process", "demo"])
