@@ -44,27 +44,42 @@ SETTLE = Backoff(first=0.2, cap=10)
 _NAP = 0.25  # seconds in which a waiting thread notices that its work must end
 
 
+def is_worth_another_try(error: BaseException) -> bool:
+    """True for errors that pass by themselves while a thread waits."""
+    return isinstance(error, TransientError) and not isinstance(error, LeaseLost | Claimed)
+
+
+def napping(before_nap: Callable[[], None], sleep: Callable[[float], None] = time.sleep) -> Callable[[float], None]:
+    """A ``sleep`` of short naps; what ``before_nap`` raises ends it, as when the worker stops."""
+
+    def wait(left: float) -> None:
+        while left > 0:
+            before_nap()
+            sleep(min(left, _NAP))
+            left -= _NAP
+
+    return wait
+
+
 def in_place(
-    *, attempts: int, seconds: float, before_attempt: Callable[[], None], sleep: Callable[[float], None] = time.sleep
+    *,
+    attempts: int,
+    seconds: float,
+    before_attempt: Callable[[], None],
+    sleep: Callable[[float], None] = time.sleep,
+    worth_it: Callable[[BaseException], bool] = is_worth_another_try,
 ) -> tenacity.Retrying:
-    """A tenacity policy for transient errors: full jitter, bounded in count and in time; then the error is raised.
+    """A tenacity policy for errors that pass: full jitter, bounded in count and in time; then the error is raised.
 
     ``before_attempt`` runs before each try and all through each wait, and may raise to give up, as when the worker
     stops. ``sleep`` is called with a quarter of a second at most.
     """
-
-    def wait(left: float) -> None:
-        while left > 0:
-            before_attempt()
-            sleep(min(left, _NAP))
-            left -= _NAP
-
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_is_worth_another_try),
+        retry=tenacity.retry_if_exception(worth_it),
         stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_after_delay(seconds),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
         before=lambda _state: before_attempt(),
-        sleep=wait,
+        sleep=napping(before_attempt, sleep),
         reraise=True,
     )
 
@@ -81,7 +96,3 @@ async def within(seconds: float, work: Awaitable[T], *, clock: Clock) -> T:
         task.cancel()
         timer.cancel()
         await asyncio.gather(task, timer, return_exceptions=True)
-
-
-def _is_worth_another_try(error: BaseException) -> bool:
-    return isinstance(error, TransientError) and not isinstance(error, LeaseLost | Claimed)
