@@ -10,10 +10,10 @@ PACKAGE = Path(__file__).parent.parent / "cloudtrail_processing"
 
 ROWS = [
     {"errors", "events", "properties"},
-    {"flow", "loading", "spans", "usercode"},
+    {"flow", "loading", "spans", "usercode", "budget"},
     {"keys", "ports", "filters", "settings"},
-    {"notification", "logfile", "retry", "settlement", "processor", "progress"},
-    {"aws", "reading", "delivery", "failures", "plugins", "files", "processors"},
+    {"notification", "logfile", "retry", "settlement", "processor", "progress", "quarantine", "letters", "allowed"},
+    {"aws", "reading", "delivery", "failures", "plugins", "files", "processors", "source"},
     {"pipeline", "hooks", "leases", "settling", "intake"},
     {"work", "parts"},
     {"worker", "sweep"},

@@ -5,15 +5,17 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from cloudtrail_processing.aws.failures import mapped, redacted
+from cloudtrail_processing.aws.posting import Posted, batches
 from cloudtrail_processing.aws.session import AwsOptions, sqs_client
+from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.flow import QueueMessage
-from cloudtrail_processing.ports import BATCH, LONGEST_POLL, EntryFailure, QueueInfo
+from cloudtrail_processing.ports import BATCH, LONGEST_POLL, EntryFailure, Letter, QueueInfo, Unsent
 
 if TYPE_CHECKING:
     from types_aiobotocore_sqs.client import SQSClient
@@ -27,18 +29,27 @@ _GONE_TEXT = re.compile(r"expired|not available|does not exist|not in flight", r
 
 
 class SqsQueue:
-    """One SQS queue, standard or FIFO, as ``ports.Queue``.
+    """One SQS queue, standard or FIFO, as ``ports.Queue`` and ``ports.DeadLetters``.
 
     ``url`` is the queue's URL; its region is read from it. The client is opened at first use, on the event loop then
     running, and closed by ``close()`` or by leaving ``async with``; afterwards the next use opens it again. A
-    ``client`` of yours (aiobotocore) is used instead and left open; give it a read time-out above 20 s.
+    ``client`` of yours (aiobotocore) is used instead and left open; give it a read time-out above 20 s. ``source`` is
+    the URL of the queue whose rejected messages are posted here; each letter tells it.
 
     Raises only our errors, and ``ValueError`` for more entries than a call may have.
     Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/
     """
 
-    def __init__(self, url: str, options: AwsOptions | None = None, *, client: "SQSClient | None" = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        options: AwsOptions | None = None,
+        *,
+        client: "SQSClient | None" = None,
+        source: str = "",
+    ) -> None:
         self.url = url
+        self._source = source
         self._options = options or AwsOptions()
         self._given = client
         self._opened: SQSClient | None = None
@@ -104,12 +115,43 @@ class SqsQueue:
             )
             return _failures(answer, [message for message, _ in changes])
 
+    async def post(self, letters: Sequence[Letter]) -> Sequence[Unsent]:
+        """Send at most 10, each with its body unchanged and, as message attributes, why it was rejected.
+
+        The names of the attributes are in ``cloudtrail_processing.letters``; the message's own follow as far as there
+        is room. On a FIFO queue its group is kept, and the same message sent again within 5 minutes is stored once.
+        Raises only when nothing was sent.
+        """
+        _check_size(len(letters), least=0)
+        unsent: list[Unsent] = []
+        errors: list[CloudTrailProcessingError] = []
+        for batch in batches(letters, source=self._source, fifo=self._is_fifo):
+            try:
+                unsent += await self._send(batch)
+            except CloudTrailProcessingError as error:
+                errors.append(error)
+                unsent += [Unsent(posted.letter, str(error)) for posted in batch]
+        if errors and len(unsent) == len(letters):
+            raise errors[0]
+        return unsent
+
+    async def _send(self, batch: Sequence[Posted]) -> Sequence[Unsent]:
+        with mapped(f"sending to dead-letter queue {self.url}"):
+            client = await self._client()
+            entries: Any = [{"Id": str(n), **posted.parameters} for n, posted in enumerate(batch)]
+            answer = await client.send_message_batch(QueueUrl=self.url, Entries=entries)
+            return _unsent(answer, batch)
+
     async def info(self) -> QueueInfo:
         """The queue's attributes; counts are SQS's approximations and may lag by a minute."""
         with mapped(f"asking queue {self.url} for its attributes"):
             client = await self._client()
             answer = await client.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
             return _info(answer.get("Attributes", {}))
+
+    @property
+    def _is_fifo(self) -> bool:
+        return self.url.endswith(".fifo")
 
     async def _client(self) -> "SQSClient":
         if self._given is not None:
@@ -129,16 +171,20 @@ class SqsQueue:
             receive_count=int(system.get("ApproximateReceiveCount", 1)),
             sent_at=datetime.fromtimestamp(int(sent) / 1000, UTC) if sent else None,
             # Standard queues carry group ids as well ("fair queues"), but do not order by them.
-            group=system.get("MessageGroupId") if self.url.endswith(".fifo") else None,
+            group=system.get("MessageGroupId") if self._is_fifo else None,
             attributes={**_user_texts(message.get("MessageAttributes", {})), **system},
         )
 
     def _is_intact(self, message: Mapping[str, Any]) -> bool:
-        digest = hashlib.md5(message.get("Body", "").encode(), usedforsecurity=False).hexdigest()
+        digest = _digest(message.get("Body", ""))
         if message.get("MD5OfBody", digest) == digest:
             return True
         _log.warning("message %s in queue %s arrived damaged; left for redelivery", message["MessageId"], self.url)
         return False
+
+
+def _digest(body: str) -> str:
+    return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
 
 
 def _check_size(entries: int, *, least: int = 1) -> int:
@@ -153,14 +199,31 @@ def _user_texts(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _failures(answer: Mapping[str, Any], messages: Sequence[QueueMessage]) -> Sequence[EntryFailure]:
-    """Every message that the answer does not name as successful: silence is no success."""
+    return [_failure(messages[n], entry) for n, entry in _unconfirmed(answer, len(messages))]
+
+
+def _unsent(answer: Mapping[str, Any], batch: Sequence[Posted]) -> Sequence[Unsent]:
+    """Also a letter that SQS received with another checksum than it was sent with: its original must stay."""
+    digests = {str(n): _digest(posted.letter.message.body) for n, posted in enumerate(batch)}
+    failed = list(answer.get("Failed", ()))
+    sent = []
+    for entry in answer.get("Successful", ()):
+        if entry.get("MD5OfMessageBody") == digests.get(entry["Id"]):
+            sent.append(entry)
+        else:
+            failed.append({"Id": entry["Id"], "Code": "Damaged", "Message": "it arrived with another checksum"})
+    return [
+        Unsent(batch[n].letter, redacted(f"{entry.get('Code', '')}: {entry.get('Message', '')}"))
+        for n, entry in _unconfirmed({"Successful": sent, "Failed": failed}, len(batch))
+    ]
+
+
+def _unconfirmed(answer: Mapping[str, Any], count: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Every entry that the answer does not name as successful, by its place: silence is no success."""
     done = {entry["Id"] for entry in answer.get("Successful", ())}
     failed = {entry["Id"]: entry for entry in answer.get("Failed", ())}
-    return [
-        _failure(message, failed.get(str(n), {"Code": "NoAnswer", "Message": "the answer does not name this entry"}))
-        for n, message in enumerate(messages)
-        if str(n) not in done
-    ]
+    silence = {"Code": "NoAnswer", "Message": "the answer does not name this entry"}
+    yield from ((n, failed.get(str(n), silence)) for n in range(count) if str(n) not in done)
 
 
 def _failure(message: QueueMessage, entry: Mapping[str, Any]) -> EntryFailure:

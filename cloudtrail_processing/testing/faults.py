@@ -67,7 +67,7 @@ class Faults:
     """A plan of faults, consumed call by call; may be asked from many threads.
 
     The positional plan is consumed by every call that has none of its own. Named plans are for one operation of a
-    queue (``receive``, ``delete``, ``change_visibility``, ``info``) or for one key of a store:
+    queue (``receive``, ``delete``, ``change_visibility``, ``post``, ``info``) or for one key of a store:
     ``Faults(**{key: [...]})``. Any iterable will do, also one without an end:
     ``Faults(receive=itertools.repeat(TransientError("down")))``.
     """

@@ -9,7 +9,8 @@ from itertools import count
 from typing import Any
 
 from cloudtrail_processing.flow import QueueMessage
-from cloudtrail_processing.ports import BATCH, LONGEST_INVISIBLE, Clock, EntryFailure, QueueInfo
+from cloudtrail_processing.letters import attributes as letter_attributes
+from cloudtrail_processing.ports import BATCH, LONGEST_INVISIBLE, Clock, EntryFailure, Letter, QueueInfo, Unsent
 from cloudtrail_processing.testing.clock import ManualClock, Signal
 from cloudtrail_processing.testing.faults import Duplicate, FailEntries, Faults, LostResponse
 
@@ -58,13 +59,14 @@ class _Held:
 
 
 class FakeQueue:
-    """``ports.Queue`` in memory: give it to your worker, then ask what became of each message.
+    """``ports.Queue`` and ``ports.DeadLetters`` in memory: let your worker use it, then ask what became of it all.
 
     * A received message is invisible for its visibility timeout, then comes again with a higher receive count and a
       new receipt; from then on the old receipt fails with ``gone=True``. On a FIFO queue it fails as soon as the time
       is over. The visibility of a message that is not in flight cannot be changed: ``gone=True``.
     * With ``max_receive_count`` a message received that often goes to ``dead_letters`` instead of being received again.
-    * On a FIFO queue a group with a message in flight, or delayed, gives nothing; groups keep their order.
+    * On a FIFO queue a group with a message in flight, or delayed, gives nothing; groups keep their order; a letter
+      posted again is stored once.
     * More than 10 entries, or none to receive, are a ``ValueError``; deleting twice succeeds.
 
     Time is ``clock``'s, a ``ManualClock`` of its own unless given: an idle ``receive(wait=20)`` returns when the clock
@@ -88,6 +90,7 @@ class FakeQueue:
         self._faults = faults or Faults()
         self._held: dict[str, _Held] = {}
         self._deleted: set[str] = set()
+        self._posted: set[str] = set()
         self._numbers = count(1)
         self._changes = 0
         self._changed = Signal()
@@ -144,6 +147,13 @@ class FakeQueue:
         """Change the time until each is visible again, for those in flight."""
         entries = [(message, partial(self._change, message, seconds)) for message, seconds in changes]
         return await self._each("change_visibility", entries)
+
+    async def post(self, letters: Sequence[Letter]) -> Sequence[Unsent]:
+        """Send each letter into this queue, with the attributes that ``SqsQueue`` gives it."""
+        by_message = {id(letter.message): letter for letter in letters}
+        entries = [(letter.message, partial(self._post, letter)) for letter in letters]
+        failures = await self._each("post", entries)
+        return [Unsent(by_message[id(failure.message)], failure.reason) for failure in failures]
 
     async def info(self) -> QueueInfo:
         """Exact counts; the dead-letter ARN is made up when there is a ``max_receive_count``."""
@@ -212,6 +222,12 @@ class FakeQueue:
         if isinstance(fault, LostResponse):
             raise fault.error
         return [failure for failure in failures if failure]
+
+    def _post(self, letter: Letter) -> None:
+        message = letter.message
+        if not (self._fifo and message.message_id in self._posted):
+            self._posted.add(message.message_id)
+            self.send(message.body, group=message.group or message.message_id, attributes=letter_attributes(letter))
 
     def _delete(self, message: QueueMessage) -> EntryFailure | None:
         if message.message_id in self._deleted:
