@@ -2,9 +2,17 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition, ProcessorError, Stopped, TransientError
+from cloudtrail_processing.errors import (
+    CloudTrailProcessingError,
+    Disposition,
+    LogGone,
+    ProcessorError,
+    Stopped,
+    TransientError,
+)
 from cloudtrail_processing.flow import Failed, LogObject, Outcome, QueueMessage, Skipped
 from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressState
@@ -13,30 +21,59 @@ from cloudtrail_processing.usercode import guarded
 
 logger = logging.getLogger(__name__)
 
-SKIPPED_BY_HANDLER = "an exception handler accepted the loss"
+SKIPPED_BY_HANDLER = "its loss is accepted, by an exception handler or by missing_log"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLogs:
+    """What becomes of a message whose log does not exist.
+
+    ``retry`` looks for it in ``receives`` deliveries and then rejects the message, ``dead_letter`` rejects it at once,
+    ``skip`` accepts the loss.
+    """
+
+    policy: Literal["retry", "skip", "dead_letter"] = "retry"
+    receives: int = 5
+
+    def choose(self, failure: Failure) -> Disposition | None:
+        """The disposition of a log that is gone; None for any other failure, and while it is still looked for."""
+        if not isinstance(failure.error, LogGone):
+            return None
+        received = failure.message.receive_count if failure.message else 1
+        if self.policy == "skip":
+            return Disposition.SKIP
+        return Disposition.REJECT if self.policy == "dead_letter" or received >= self.receives else None
 
 
 class Failures:
     """Tells failures, and makes outcomes of them."""
 
-    def __init__(self, handler: ExceptionHandler | None, *, progress: Progress) -> None:
+    def __init__(
+        self, handler: ExceptionHandler | None, *, progress: Progress, missing_logs: MissingLogs | None = None
+    ) -> None:
+        """The handler's choice goes before that of ``missing_logs``."""
         self._handler = handler
         self._progress = progress
+        self._missing_logs = missing_logs or MissingLogs()
 
     def tell(self, failure: Failure) -> Failed:
-        """Tell the exception handler, and note what it chose."""
+        """Tell the exception handler, and note what it chose, or else what the policy for missing logs says."""
         # Only user code's own exceptions are shown whole: those of clients quote requests, with tokens in them.
         cause = failure.error.__cause__ if isinstance(failure.error, ProcessorError) else None
         logger.log(_level(failure.error), "%s", _story(failure), exc_info=cause)
+        chosen = self._chosen_by_handler(failure) or self._missing_logs.choose(failure)
+        return Failed(failure.log, failure.error, chosen=chosen)
+
+    def _chosen_by_handler(self, failure: Failure) -> Disposition | None:
         if self._handler is None:
-            return Failed(failure.log, failure.error)
+            return None
         try:
             with guarded("the exception handler"):
                 chosen = self._handler.handle(failure)
-                return Failed(failure.log, failure.error, chosen=None if chosen is None else Disposition(chosen))
+                return None if chosen is None else Disposition(chosen)
         except CloudTrailProcessingError:
             logger.exception("the exception handler failed; the error's own disposition applies")
-            return Failed(failure.log, failure.error)
+            return None
 
     def of_log(self, log: LogObject, failures: Sequence[Failure]) -> Outcome:
         """One outcome for one log: skipped when a handler accepted every loss, else failed with all that remains."""

@@ -87,8 +87,11 @@ class LogObject:
 
     @property
     def id(self) -> str:
-        """Stable identity of the log's content: the uri, with the version or else the etag where known."""
-        version = self.version_id or self.etag
+        """Stable identity of the log's content: the uri, with the version or else the etag where known.
+
+        Where versioning was suspended, every version is called "null", which tells nothing.
+        """
+        version = self.etag if self.version_id in (None, "", "null") else self.version_id
         return f"{self.uri}?{version}" if version else self.uri
 
 

@@ -5,20 +5,22 @@ The same pipeline serves the worker, S3 keys and files on disk. It never raises:
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from cloudtrail_processing.delivery import Delivery, KeepGoing, never_stop
+from cloudtrail_processing.allowed import Allowed
+from cloudtrail_processing.budget import Budget
+from cloudtrail_processing.delivery import Delivered, Delivery, Job, KeepGoing, LaneFailure, never_stop
 from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
-    CorruptLog,
+    ConfigurationError,
     Disposition,
-    LogTooLarge,
     NotificationError,
     RejectedRecords,
 )
-from cloudtrail_processing.failures import SKIPPED_BY_HANDLER, Failures
+from cloudtrail_processing.failures import SKIPPED_BY_HANDLER, Failures, MissingLogs
 from cloudtrail_processing.filters.logs import SourceFilter
 from cloudtrail_processing.flow import (
     Failed,
@@ -33,13 +35,14 @@ from cloudtrail_processing.flow import (
     QueueMessage,
     Skipped,
 )
-from cloudtrail_processing.logfile import Limits, Records, inflate, split
+from cloudtrail_processing.logfile import Limits, Records, split
 from cloudtrail_processing.notification import Parser, parse
 from cloudtrail_processing.ports import LogStore
 from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter, ProgressState
-from cloudtrail_processing.retry import in_place
+from cloudtrail_processing.retry import is_worth_another_try
 from cloudtrail_processing.settlement import disposition
+from cloudtrail_processing.source import Source, as_read
 from cloudtrail_processing.usercode import guarded
 
 logger = logging.getLogger(__name__)
@@ -71,24 +74,35 @@ class Pipeline:
         source_filter: SourceFilter | None = None,
         exception_handler: ExceptionHandler | None = None,
         reporter: ProgressReporter | None = None,
+        allowed: Allowed | None = None,
+        missing_logs: MissingLogs | None = None,
         limits: Limits | None = None,
+        budget: Budget | None = None,
         fetch_attempts: int = 4,
+        fetch_time: float = 30,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``splitter`` turns an inflated log into records.
+        """``splitter`` turns an inflated log into records; ``budget`` bounds how much is inflated at once.
 
-        ``fetch_attempts`` bounds the tries of one download, between which the thread rests by ``pause(seconds)``.
+        ``fetch_attempts`` and ``fetch_time`` (seconds) bound the tries of one download, between which the thread rests
+        by ``pause(seconds)``.
         """
-        self._store = store
         self._delivery = delivery
         self._parser = parser
-        self._splitter = splitter
         self._source_filter = source_filter
+        self._allowed = allowed
+        self._budget = budget
         self._progress = Progress(ProgressReporter() if reporter is None else reporter)
-        self._failures = Failures(exception_handler, progress=self._progress)
-        self._limits = limits or Limits()
-        self._fetch_attempts = fetch_attempts
-        self._pause = pause
+        self._failures = Failures(exception_handler, progress=self._progress, missing_logs=missing_logs)
+        self._source = Source(
+            store,
+            progress=self._progress,
+            splitter=splitter,
+            limits=limits,
+            attempts=fetch_attempts,
+            seconds=fetch_time,
+            pause=pause,
+        )
 
     def handle(self, message: QueueMessage, *, keep_going: KeepGoing = never_stop) -> Handled:
         """Everything one message names, log by log: one log's failure never hides the others.
@@ -110,6 +124,22 @@ class Pipeline:
     ) -> Outcome:
         """One log: fetched, inflated, split, delivered."""
         return self._process(_LogInHand(log, message, keep_going))
+
+    def probe(self, log: LogObject) -> CloudTrailProcessingError | None:
+        """Try what a log needs, and deliver nothing: its claim and its download. None when both went well.
+
+        A log that is gone or corrupt went well: whoever can say so has been let in.
+        """
+        job = self._delivery.begin(log)
+        try:
+            job.claim(self._source.identify(log, keep_going=never_stop))
+            self._source.fetch(log, keep_going=never_stop)
+            errors = [failure.error for failure in job.failures]
+        except CloudTrailProcessingError as error:
+            errors = [error]
+        finally:
+            job.end()
+        return next((it for it in errors if isinstance(it, ConfigurationError) or is_worth_another_try(it)), None)
 
     def tell(self, failure: Failure) -> None:
         """Tell the exception handler of a failure that concerns no message, such as a failed poll."""
@@ -154,35 +184,79 @@ class Pipeline:
     def _process(self, work: _LogInHand) -> Outcome:
         try:
             with self._progress.step(ProgressState.PROCESS_LOG, message=work.message, log=work.log) as step:
-                outcome = self._filtered(work) or self._deliver(work)
+                outcome = self._refused(work) or self._filtered(work) or self._work_through(work)
                 step.result(**_facts(outcome))
                 return outcome
         except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the message's other logs
             return self._failures.uncaught(error, message=work.message, log=work.log)
 
+    def _refused(self, work: _LogInHand) -> Outcome | None:
+        """Failed when the operator did not allow it: before any filter, as a skipped log would let its message go."""
+        try:
+            if self._allowed is not None:
+                self._allowed.check(work.log, inline=work.inline)
+        except CloudTrailProcessingError as error:
+            return self._failures.of_log(work.log, [work.failure(Stage.FILTER, error)])
+        return None
+
     def _filtered(self, work: _LogInHand) -> Outcome | None:
-        """Skipped when no filter wants the log, by its key and its message alone; None when it has to be read."""
+        """Skipped when the source filter does not want it, by its key and its message alone."""
         try:
             with guarded("a source filter"):
                 if self._source_filter is not None and not self._source_filter.accepts(work.log, work.message):
                     return Skipped(work.log, "the source filter does not want it")
         except CloudTrailProcessingError as error:
             return self._failures.of_log(work.log, [work.failure(Stage.FILTER, error)])
-        return None if self._delivery.wants(work.log) else Skipped(work.log, "no processor's filter wants it")
+        return None
 
-    def _deliver(self, work: _LogInHand) -> Outcome:
-        read = (work.log, Records.of(work.inline)) if work.inline else self._read(work)
-        if isinstance(read, Failure):
-            return self._failures.of_log(work.log, [read])
-        log, records = read
-        delivered = self._delivery.run(records, log=log, keep_going=work.keep_going)
+    def _work_through(self, work: _LogInHand) -> Outcome:
+        job = self._delivery.begin(work.log, keep_going=work.keep_going)
+        if not job.is_wanted:
+            return Skipped(work.log, "no processor's filter wants it")
+        try:
+            if job.has_checkpoint:
+                job.claim(work.log if work.inline else self._source.identify(work.log, keep_going=work.keep_going))
+            if job.is_settled:
+                return Skipped(work.log, "it was delivered before, says the checkpoint")
+            if not job.is_needed:
+                return self._failed(work, job.failures)
+            return self._deliver(work, job)
+        except CloudTrailProcessingError as error:
+            return self._failures.of_log(work.log, [work.failure(Stage.FETCH, error)])
+        finally:
+            job.end()
+
+    def _deliver(self, work: _LogInHand, job: Job) -> Outcome:
+        if work.inline:
+            return self._told(work, job.run(Records.of(work.inline)))
+        fetched = self._source.fetch(work.log, message=work.message, keep_going=work.keep_going)
+        log = as_read(job.log, fetched)
+        job.become(log)
+        if job.is_settled:
+            return Skipped(work.log, "it was delivered before, says the checkpoint")
+        with self._room(fetched, work.keep_going):
+            try:
+                records = self._source.records(fetched.body, log=log)
+            except CloudTrailProcessingError as error:
+                return self._failures.of_log(work.log, [work.failure(Stage.READ, error)])
+            return self._told(work, job.run(records))
+
+    def _room(self, fetched: FetchedLog, keep_going: KeepGoing) -> AbstractContextManager[None]:
+        if self._budget is None:
+            return nullcontext()
+        return self._budget.hold(self._source.limits.for_body(len(fetched.body)), keep_going)
+
+    def _told(self, work: _LogInHand, delivered: Delivered) -> Outcome:
         if not delivered.failures:
             return Processed(
-                work.log, delivered.records, delivered.delivered, delivered.filtered, quarantined=delivered.rejected
+                work.log,
+                delivered.records,
+                delivered.delivered,
+                delivered.filtered,
+                quarantined=delivered.rejected,
+                duplicates=delivered.duplicates,
             )
-        outcome = self._failures.of_log(
-            work.log, [work.failure(_stage(it.error), it.error, processor=it.processor) for it in delivered.failures]
-        )
+        outcome = self._failed(work, delivered.failures)
         if not isinstance(outcome, Failed):
             return outcome
         return replace(
@@ -193,33 +267,9 @@ class Pipeline:
             quarantined=delivered.rejected,
         )
 
-    def _read(self, work: _LogInHand) -> tuple[LogObject, Records] | Failure:
-        """The log's records; and the log itself with the version that was really read, so that its id is stable."""
-        stage = Stage.FETCH
-        try:
-            fetched = self._fetch(work)
-            stage = Stage.READ
-            log = work.log
-            known = replace(log, etag=fetched.etag or log.etag, version_id=fetched.version_id or log.version_id)
-            return known, self._split(fetched.body, log=known)
-        except CloudTrailProcessingError as error:
-            return work.failure(stage, error)
-
-    def _fetch(self, work: _LogInHand) -> FetchedLog:
-        with self._progress.step(ProgressState.DOWNLOAD_LOG, message=work.message, log=work.log) as step:
-            retrying = in_place(
-                attempts=self._fetch_attempts, seconds=30, before_attempt=work.keep_going, sleep=self._pause
-            )
-            fetched: FetchedLog = retrying(self._store.fetch, work.log, limit=self._limits.inflated)
-            step.result(size=len(fetched.body))
-            return fetched
-
-    def _split(self, body: bytes, *, log: LogObject) -> Records:
-        try:
-            return self._splitter(inflate(body, limits=self._limits))
-        except CorruptLog as error:
-            kind = LogTooLarge if isinstance(error, LogTooLarge) else CorruptLog
-            raise kind(f"{log.uri}: {error}") from error.__cause__
+    def _failed(self, work: _LogInHand, failures: Sequence[LaneFailure]) -> Outcome:
+        told = [work.failure(_stage(it.error), it.error, processor=it.processor) for it in failures]
+        return self._failures.of_log(work.log, told)
 
 
 def _checked(parsed: Notification | Ignored | None) -> Notification | Ignored:

@@ -53,10 +53,11 @@ def settle_copied(reject: Reject, *, copied: bool) -> Delete | Reject:
 def disposition(failed: Failed) -> Disposition:
     """What should become of the message because of one failure.
 
-    An exception handler's choice counts, but it cannot let go of work that was merely interrupted. It alone may say
+    An exception handler's choice counts, but it cannot let go of work that was merely interrupted, or
+    that another worker has in hand. It alone may say
     ``SKIP``: an error class that does is retried.
     """
-    if failed.chosen is not None and not isinstance(failed.error, Stopped | LeaseLost):
+    if failed.chosen is not None and not isinstance(failed.error, Stopped | LeaseLost | Claimed):
         return failed.chosen
     own = failed.error.disposition
     return Disposition.RETRY if own is Disposition.SKIP else own

@@ -10,11 +10,21 @@ from contextlib import contextmanager
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from cloudtrail_processing.errors import NotificationError, ProcessorError, Refuse, RetryLater
+import tenacity
+
+from cloudtrail_processing.errors import (
+    CloudTrailProcessingError,
+    NotificationError,
+    ProcessorError,
+    Refuse,
+    RetryLater,
+)
 
 logger = logging.getLogger(__name__)
 
 _OUTRIGHT = (RetryLater, Refuse, NotificationError)
+OURS = (CloudTrailProcessingError,)
+"""What parts behind our ports raise: those errors pass as they are."""
 _UNFINISHED = (
     GeneratorType,
     AsyncGeneratorType,
@@ -27,14 +37,17 @@ _UNFINISHED = (
 
 
 @contextmanager
-def guarded(what: str) -> Iterator[None]:
+def guarded(what: str, *, passing: tuple[type[BaseException], ...] = _OUTRIGHT) -> Iterator[None]:
     """Turn whatever user code raises inside into ``ProcessorError``; what it says to us outright passes unchanged.
 
-    Even ``SystemExit`` in a processor must not take a data-plane thread away; only Ctrl-C goes through.
+    For parts that speak our language, such as a checkpoint, ``passing`` is ``OURS``. Even ``SystemExit`` in a processor
+    must not take a data-plane thread away; only Ctrl-C goes through.
     """
     try:
         yield
-    except (*_OUTRIGHT, KeyboardInterrupt):
+    except KeyboardInterrupt:
+        raise
+    except passing:
         raise
     except BaseExceptionGroup as group:
         if said := _said_together(group):
@@ -66,19 +79,47 @@ class UserCode:
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
-    def call(self, what: str, function: Callable[..., Any], *arguments: object) -> Any:
+    def call(
+        self,
+        what: str,
+        function: Callable[..., Any],
+        *arguments: object,
+        passing: tuple[type[BaseException], ...] = _OUTRIGHT,
+    ) -> Any:
         """The result of ``function(*arguments)``, awaited if need be; raises as ``guarded`` does.
 
         A generator, a ``map``, a future or a coroutine that nobody awaited is refused as a result: its body has not
         run, so nothing would have been delivered.
         """
-        with guarded(what):
+        with guarded(what, passing=passing):
             result = function(*arguments)
             if inspect.isawaitable(result):
                 result = self._awaited(result)
         if isinstance(result, _UNFINISHED):
             _discard(result)
             raise ProcessorError(f"{what} returned a {type(result).__name__}, whose body has not run: nothing was done")
+        return result
+
+    def call_again(self, policy: tenacity.Retrying, what: str, function: Callable[..., Any], *arguments: object) -> Any:
+        """The same under a policy of the user's own, which decides on what the code itself raised.
+
+        What is said outright is never tried again, nor is what ``policy`` raises while it waits, if that is ours.
+        """
+
+        def attempt() -> tuple[Any, CloudTrailProcessingError | None]:
+            try:
+                return self.call(what, function, *arguments), None
+            except ProcessorError as error:
+                if isinstance(error.__cause__, Exception):
+                    raise error.__cause__ from None
+                return None, error
+            except _OUTRIGHT as said:
+                return None, said
+
+        with guarded(what, passing=OURS):
+            result, said = policy(attempt)
+        if said is not None:
+            raise said
         return result
 
     def close(self, *, patience: float = 5) -> None:

@@ -53,7 +53,7 @@ def deliver(user_code: UserCode) -> Deliver:
     ) -> Delivered:
         lanes = [Lane(it, None if it.filter is None else event_filter(it.filter)) for it in processors]
         delivery = Delivery(lanes, user_code=user_code, **options)
-        return delivery.run(split(log_body(records)), log=log, keep_going=keep_going)
+        return delivery.begin(log, keep_going=keep_going).run(split(log_body(records)))
 
     return deliver
 
@@ -117,7 +117,7 @@ def test_any_log_is_cut_the_same_way_again_whatever_other_processors_do(
         lanes = [Lane(it, None if it.filter is None else event_filter(it.filter)) for it in (*others, sink)]
         quarantine = Keeping()
         delivery = Delivery(lanes, user_code=user_code, batch_size=batch_size, quarantine=quarantine)
-        result = delivery.run(split(log_body(records)), log=LOG)
+        result = delivery.begin(LOG).run(split(log_body(records)))
         runs.append(sink.batches)
         assert sink.ids == ids(wanted)
         assert [rejected.index for rejected in quarantine.kept] == [n for n, it in enumerate(plan) if it is None]
@@ -243,8 +243,7 @@ def test_a_lane_that_wants_nothing_of_the_log_is_not_asked_again(deliver: Delive
     assert "header" not in unwilling.asked
 
 
-def test_a_log_that_nobody_wants_any_more_once_it_is_read_counts_as_filtered(deliver: Deliver) -> None:
-    """A filter may answer otherwise when the version is known; then nothing may count as delivered."""
+def test_a_log_that_nobody_wants_counts_as_filtered_though_it_is_read(deliver: Deliver) -> None:
     result = deliver([record(n) for n in range(5)], Collecting(wants=Filter(log=lambda _: False)))
     assert (result.delivered, result.filtered, result.failures) == (0, 5, ())
 
@@ -256,13 +255,13 @@ def test_a_log_is_wanted_unless_every_filter_can_tell_that_it_is_not(
     answers: list[bool | None], wanted: bool, user_code: UserCode
 ) -> None:
     lanes = [Lane(Collecting(), Filter(log=lambda _, answer=answer: answer)) for answer in answers]  # type: ignore[misc]
-    assert Delivery(lanes, user_code=user_code).wants(LOG) is wanted
+    assert Delivery(lanes, user_code=user_code).begin(LOG).is_wanted is wanted
 
 
 def test_a_filter_that_fails_on_the_key_leaves_the_log_to_be_read(user_code: UserCode) -> None:
     """Its own failure is told when the log is delivered, with the processor's name."""
     lanes = [Lane(Collecting(), Filter(log=failing)), Lane(Collecting(), Filter(log=lambda _: False))]
-    assert Delivery(lanes, user_code=user_code).wants(LOG)
+    assert Delivery(lanes, user_code=user_code).begin(LOG).is_wanted
 
 
 @pytest.mark.parametrize("kind", [Collecting, AsyncCollecting])

@@ -1,0 +1,184 @@
+"""One log through all lanes: claimed, decoded window by window, delivered, written down."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from cloudtrail_processing.delivery.holding import Holds, KeepGoing
+from cloudtrail_processing.delivery.lane import Lane, LaneFailure, LaneRun, never_stop
+from cloudtrail_processing.delivery.rejects import Rejects
+from cloudtrail_processing.errors import CloudTrailProcessingError
+from cloudtrail_processing.events import CloudTrailEvent
+from cloudtrail_processing.filters.header import decode_header
+from cloudtrail_processing.flow import LogObject, RejectedRecord
+from cloudtrail_processing.logfile import Records, build
+from cloudtrail_processing.ports import Quarantine
+from cloudtrail_processing.usercode import UserCode
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one pass over a log came to. Without failures every record is delivered, filtered or rejected.
+
+    ``delivered`` events were taken by at least one processor in this pass; after a failure, by the processor that took
+    most. ``duplicates`` were dropped, as they had been delivered as parts of other logs.
+    """
+
+    records: int
+    delivered: int
+    filtered: int
+    rejected: int
+    failures: tuple[LaneFailure, ...]
+    duplicates: int = 0
+
+
+class Delivery:
+    """Delivers logs to lanes. Holds no state of a log, so that many threads may use one."""
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        *,
+        user_code: UserCode,
+        batch_size: int = 100,
+        quarantine: Quarantine | None = None,
+        holds: Holds | None = None,
+        decode_slot: AbstractContextManager[object] | None = None,
+    ) -> None:
+        """``decode_slot`` lets one thread decode at a time; more would only fight for the interpreter."""
+        self.lanes = tuple(lanes)
+        self.user_code = user_code
+        self.batch_size = batch_size
+        self.quarantine = quarantine
+        self.holds = holds or Holds()
+        self.decode_slot = threading.Lock() if decode_slot is None else decode_slot
+
+    def begin(self, log: LogObject, *, keep_going: KeepGoing = never_stop) -> "Job":
+        """Open the work on one log; ``end`` it, whatever happens."""
+        return Job(self, log, keep_going)
+
+
+class Job:
+    """The work on one log, by one thread."""
+
+    def __init__(self, delivery: Delivery, log: LogObject, keep_going: KeepGoing) -> None:
+        self._delivery = delivery
+        self._keep_going = keep_going
+        self._runs = [
+            LaneRun(lane, batch_size=delivery.batch_size, user_code=delivery.user_code, keep_going=keep_going)
+            for lane in delivery.lanes
+        ]
+        # A filter that fails cannot tell: its failure is told in the end, with the name of its processor.
+        self._runs = [run for run in self._runs if run.may_want(log)]
+        self.log = log
+
+    @property
+    def is_wanted(self) -> bool:
+        """False when every lane's filter can tell from the key alone that it wants nothing of the log."""
+        return bool(self._runs)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """True when it matters to know the log's version before it is read."""
+        return any(run.has_checkpoint for run in self._runs)
+
+    @property
+    def is_settled(self) -> bool:
+        """True when checkpoints say of every lane that it has had the whole log."""
+        return all(run.is_finished for run in self._runs)
+
+    @property
+    def failures(self) -> tuple[LaneFailure, ...]:
+        """Of the lanes; when there is one of each that is not finished, the log need not be read."""
+        return tuple(run.failure for run in self._runs if run.failure)
+
+    @property
+    def is_needed(self) -> bool:
+        """True when a lane is left that can take events."""
+        return bool(self._active())
+
+    def claim(self, log: LogObject) -> None:
+        """Claim the log as it is now known, for every lane with a checkpoint; may be repeated for another version."""
+        self.log = log
+        for run in self._runs:
+            run.claim(log, self._delivery.holds)
+
+    def become(self, log: LogObject) -> None:
+        """Go on with what was really read: another version than the one claimed has a history of its own."""
+        if log.id != self.log.id:
+            self.claim(log)
+        self.log = log
+
+    def end(self) -> None:
+        """Let go of every claim. May be repeated."""
+        for run in self._runs:
+            run.release(self._delivery.holds)
+
+    def run(self, records: Records) -> Delivered:
+        """Hand every wanted event to every lane, in the order of the file; complain of bad records only after that.
+
+        A lane that fails gets no more of this log, the others go on. What ``keep_going`` raises ends the pass. All of
+        that, and a quarantine that fails, is in ``failures``; nothing is raised. Also records that were delivered before
+        are looked at again: a bad one among them must not be forgotten when the log is resumed.
+        """
+        if not self._runs:
+            return Delivered(len(records), 0, len(records), 0, ())
+        rejects = Rejects(self._delivery.quarantine, self._delivery.user_code)
+        filtered = resumed = 0
+        interruption: list[LaneFailure] = []
+        try:
+            for window in _windows(len(records), self._delivery.batch_size):
+                active = self._active()
+                if not active:
+                    break
+                self._keep_going()
+                settled = min((run.position for run in active), default=0)
+                rejected, kept = self._decode(records, window, runs=active)
+                rejects.take(rejected)
+                filtered += len(window) - len(rejected) - len(kept)
+                resumed += sum(index < settled for index in kept) if window.start < settled else 0
+                self._flush(active, last=window.stop == len(records))
+        except CloudTrailProcessingError as error:
+            interruption = [LaneFailure(None, error)]
+        others = (*interruption, *rejects.failures(to_the_end=not interruption))
+        if not others:
+            for run in self._active():
+                run.finish()
+        failures = (*self.failures, *others)
+        duplicates = min((run.duplicates for run in self._runs), default=0)
+        wanted = len(records) - filtered - rejects.count - resumed - duplicates
+        delivered = max((run.delivered for run in self._runs), default=0) if failures else wanted
+        return Delivered(len(records), delivered, filtered, rejects.count, failures, duplicates)
+
+    def _active(self) -> list[LaneRun]:
+        return [run for run in self._runs if run.failure is None and not run.is_finished]
+
+    def _decode(
+        self, records: Records, window: range, *, runs: Sequence[LaneRun]
+    ) -> tuple[list[RejectedRecord], set[int]]:
+        """Build what any lane may want, let each lane select; returns the bad records and which ones a lane wants.
+
+        Filters may be user code, so they run outside the decode slot.
+        """
+        with self._delivery.decode_slot:
+            needs_headers = any(run.has_filter for run in runs)
+            headers = [decode_header(records.raw(index)) for index in window] if needs_headers else []
+        candidates = [run.candidates(window, headers) for run in runs]
+        indexes = sorted(set().union(*candidates))
+        with self._delivery.decode_slot:
+            built = dict(zip(indexes, build(records, log=self.log, indexes=indexes), strict=True))
+        events = {index: event for index, event in built.items() if isinstance(event, CloudTrailEvent)}
+        rejected = [record for record in built.values() if isinstance(record, RejectedRecord)]
+        kept = set().union(*(run.select(events, wanted) for run, wanted in zip(runs, candidates, strict=True)))
+        return rejected, kept
+
+    def _flush(self, runs: Sequence[LaneRun], *, last: bool) -> None:
+        for run in runs:
+            while run.has_batch(last=last):
+                self._keep_going()
+                run.deliver(self.log)
+
+
+def _windows(count: int, size: int) -> Iterator[range]:
+    return (range(start, min(start + size, count)) for start in range(0, count, size))

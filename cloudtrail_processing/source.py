@@ -1,0 +1,86 @@
+"""One log's way in: told from its other versions, downloaded with patience, inflated, split into records."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cloudtrail_processing.errors import CorruptLog, LogGone, LogTooLarge
+from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
+from cloudtrail_processing.logfile import Limits, Records, inflate, split
+from cloudtrail_processing.ports import Identifies, LogStore
+from cloudtrail_processing.progress import Progress, ProgressState
+from cloudtrail_processing.retry import in_place
+
+
+class Source:
+    """Reads logs from a store. Holds no state of a log, so that many threads may use one."""
+
+    def __init__(
+        self,
+        store: LogStore,
+        *,
+        progress: Progress,
+        splitter: Callable[[bytes], Records] = split,
+        limits: Limits | None = None,
+        attempts: int = 4,
+        seconds: float = 30,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``attempts`` and ``seconds`` bound the tries of one download, between which the thread rests by ``pause``."""
+        self._store = store
+        self._progress = progress
+        self._splitter = splitter
+        self.limits = limits or Limits()
+        self._attempts = attempts
+        self._seconds = seconds
+        self._pause = pause
+
+    def identify(self, log: LogObject, *, keep_going: Callable[[], None]) -> LogObject:
+        """The log with its version or etag; the log itself where the notification told it, or nobody can.
+
+        That the log is gone is for the download to find out: an answer without a body cannot tell a missing object
+        from a missing bucket.
+        """
+        if log.version_id or log.etag or not isinstance(self._store, Identifies):
+            return log
+        try:
+            known: LogObject = self._patiently(keep_going)(self._store.identify, log)
+        except LogGone:
+            return log
+        return known
+
+    def fetch(
+        self, log: LogObject, *, message: QueueMessage | None = None, keep_going: Callable[[], None]
+    ) -> FetchedLog:
+        """The stored bytes; transient errors are tried again in place."""
+        with self._progress.step(ProgressState.DOWNLOAD_LOG, message=message, log=log) as step:
+            fetched: FetchedLog = self._patiently(keep_going)(self._store.fetch, log, limit=self.limits.inflated)
+            step.result(size=len(fetched.body))
+            return fetched
+
+    def records(self, body: bytes, *, log: LogObject) -> Records:
+        """The raw records of a stored log; ``CorruptLog`` that says which log it was."""
+        try:
+            return self._splitter(inflate(body, limits=self.limits))
+        except CorruptLog as error:
+            kind = LogTooLarge if isinstance(error, LogTooLarge) else CorruptLog
+            raise kind(f"{log.uri}: {error}") from error.__cause__
+
+    def _patiently(self, keep_going: Callable[[], None]) -> Callable[..., Any]:
+        return in_place(attempts=self._attempts, seconds=self._seconds, before_attempt=keep_going, sleep=self._pause)
+
+
+def as_read(log: LogObject, fetched: FetchedLog) -> LogObject:
+    """The log with the version that was really read, so that its id is stable.
+
+    What is known of it stays as it is, unless the store contradicts: then it was overwritten since it was announced.
+    """
+    is_known = bool(log.version_id or log.etag)
+    if is_known and _agree(log.version_id, fetched.version_id) and _agree(log.etag, fetched.etag):
+        return log
+    return replace(log, etag=fetched.etag or log.etag, version_id=fetched.version_id or log.version_id)
+
+
+def _agree(known: str | None, found: str | None) -> bool:
+    return known is None or found is None or known == found
