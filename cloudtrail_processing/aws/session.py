@@ -7,7 +7,7 @@ given outright; endpoint URLs may come from that chain as well (``AWS_ENDPOINT_U
 import re
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -102,6 +102,19 @@ def sqs_client(queue_url: str, options: AwsOptions) -> AbstractAsyncContextManag
         aws_session_token=keys.token if keys else None,
         config=config,
     )
+
+
+def dynamodb_client(options: AwsOptions) -> Any:
+    """A boto3 client for DynamoDB; one more try is left to botocore, as for the queue. Many threads may share it."""
+    config = Config(
+        connect_timeout=options.connect_timeout,
+        read_timeout=options.read_timeout,
+        max_pool_connections=_CONNECTIONS,
+        tcp_keepalive=True,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
+    session: Any = boto3_session(options)  # without boto3's stubs for DynamoDB there is no type to give
+    return session.client("dynamodb", endpoint_url=options.endpoint_url, config=config)
 
 
 def queue_region(queue_url: str) -> str | None:
