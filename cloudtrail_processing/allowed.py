@@ -10,6 +10,10 @@ from cloudtrail_processing.filters.matching import TextTest, is_glob
 from cloudtrail_processing.flow import LogObject
 
 _LONGEST_URI = 1200
+_OPEN = (
+    "allowed_buckets is not set: whoever may send to the queue can have any bucket read that these credentials can "
+    "read, and deliver events of his own making; name the trail's bucket"
+)
 
 
 class _Record(msgspec.Struct):
@@ -60,10 +64,7 @@ class Allowed:
         """What is open, one sentence each, for the operator to read at start; none when buckets are limited."""
         if self._buckets:
             return []
-        return [
-            "allowed_buckets is not set: whoever may send to the queue can have any bucket read that these credentials "
-            "can read, and events of his own making delivered; name the trail's bucket"
-        ]
+        return [_OPEN]
 
     def _check_inline(self, log: LogObject, records: Sequence[bytes]) -> None:
         _judge(self._buckets, None, log=log, setting="allowed_buckets")

@@ -18,6 +18,7 @@ import msgspec
 from isal import igzip_lib
 
 from cloudtrail_processing import spans
+from cloudtrail_processing.counting import check_count, records_array
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.events.metadata import Origin
@@ -25,18 +26,21 @@ from cloudtrail_processing.flow import LogObject, RejectedRecord
 
 _MAGIC = b"\x1f\x8b"
 _RATIO_FREE = 2**20
+_LONGEST_TOLD = 2**32 - 1
+_PIECE = 2**20
 _DamagedStream: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub says an instance
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a log may inflate: ``inflated`` bytes in all, and ``ratio`` times its stored size.
+    """How far a log may inflate: ``inflated`` bytes in all, and ``ratio`` times its stored size; and how many records.
 
-    The ratio only counts beyond 1 MiB; real logs inflate some 10 to 60 times.
+    The ratio only counts beyond 1 MiB; real logs inflate some 10 to 60 times, and hold some thousand records.
     """
 
     inflated: int = 256 * 2**20
     ratio: int = 500
+    records: int = 1_000_000
 
     def for_body(self, size: int) -> int:
         """The most bytes that a body of ``size`` stored bytes may inflate to."""
@@ -60,22 +64,48 @@ def inflate(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     return _gunzip(body, limit=limits.for_body(len(body))) if _MAGIC.startswith(body[:2]) else body
 
 
+def inflated_size(body: bytes, *, limits: Limits = DEFAULT_LIMITS) -> int:
+    """The bytes that ``inflate`` will take for this body at most; known before anything is inflated.
+
+    Of gzip it is the length that the body claims: where that is a lie, ``inflate`` keeps no more than was claimed.
+    """
+    is_gzip = len(body) > 1 and _MAGIC.startswith(body[:2])
+    return _claimed_size(body, limit=limits.for_body(len(body))) if is_gzip else len(body)
+
+
+def _claimed_size(body: bytes, *, limit: int) -> int:
+    """The length that the end of the body tells, modulo 4 GiB, where a body may not be longer."""
+    return limit if limit > _LONGEST_TOLD else min(int.from_bytes(body[-4:], "little"), limit)
+
+
 def _gunzip(body: bytes, *, limit: int) -> bytes:
     stream = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP)
     try:
-        data = stream.decompress(body, min(int.from_bytes(body[-4:], "little"), limit) + 1)
-        if not stream.eof:  # the last four bytes are no honest length: many bytes follow, or few are left
-            data += stream.decompress(b"", limit + 1 - len(data))
+        data: bytes = stream.decompress(body, _claimed_size(body, limit=limit) + 1)
+        dropped = _drop_rest(stream, most=limit + 1 - len(data))
     except _DamagedStream as error:
         raise CorruptLog(f"not intact gzip: {error}") from error
-    if len(data) > limit:
+    if len(data) + dropped > limit:
         raise LogTooLarge(f"inflates from {len(body)} to over {limit} bytes, the limit on size or on ratio")
     if not stream.eof:
         raise CorruptLog(f"cut short: the compressed stream has no end after {len(body)} bytes")
     if stream.unused_data:
         count = len(stream.unused_data)
         raise CorruptLog(f"{count} bytes after the end of the compressed stream: a sign of tampering or a broken copy")
-    return bytes(data)
+    if dropped:
+        raise CorruptLog("longer than its end tells: a sign of tampering or a broken copy")
+    return data
+
+
+def _drop_rest(stream: igzip_lib.IgzipDecompressor, *, most: int) -> int:
+    """Inflate up to ``most`` bytes beyond the length that the body claimed: only to tell what is wrong with it."""
+    dropped = 0
+    while not stream.eof and dropped < most:
+        piece = len(stream.decompress(b"", min(_PIECE, most - dropped)))
+        if not piece:
+            break
+        dropped += piece
+    return dropped
 
 
 class Records:
@@ -118,12 +148,14 @@ def _nowhere(_index: int) -> None:
     return None
 
 
-def split(data: bytes) -> Records:
+def split(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Records:
     """The records of a log: the array ``Records`` of an object, wherever it stands in it, or a bare array.
 
     Damage inside one record leaves the others whole; an empty array is fine. Raises ``CorruptLog`` when the text is no
-    JSON or cut short, when anything follows it, and when there is no array ``Records``, or more than one.
+    JSON or cut short, when anything follows it, and when there is no array ``Records``, or more than one; and
+    ``LogTooLarge`` when there are more than ``limits.records`` of them, before they take memory.
     """
+    check_count(data, limits.records)
     records = _split_native(data)
     return _split_other(data) if records is None else records
 
@@ -215,20 +247,6 @@ def _found(raws: Sequence[msgspec.Raw], data: bytes, place: int) -> "array[int] 
 
 def _split_other(data: bytes) -> Records:
     """The thorough way: any layout, and whatever is damaged inside a record."""
-    start, _ = spans.document(data, spans.first(data), len(data))
-    place = start if data[start : start + 1] == b"[" else _records_array(data, start)
-    found = list(spans.elements(data, place))
+    found = list(spans.elements(data, records_array(data)))
     starts = array("Q", (start for start, _ in found))
     return Records([data[start:end] for start, end in found], starts.__getitem__)
-
-
-def _records_array(data: bytes, start: int) -> int:
-    """The place of the one array ``Records`` of the object at ``start``."""
-    places = [place for name, (place, _) in spans.members(data, start) if name == "Records"]
-    if not places:
-        raise CorruptLog(f'no "Records" in it; its members are: {spans.names(data, start)}')
-    if len(places) > 1:
-        raise CorruptLog(f'"Records" stands in it {len(places)} times: a sign of tampering')
-    if data[places[0] : places[0] + 1] != b"[":
-        raise CorruptLog('its "Records" is not an array')
-    return places[0]

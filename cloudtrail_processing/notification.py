@@ -6,6 +6,7 @@ Everything else is a ``NotificationError``: the message is kept. Nothing a messa
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -30,6 +31,17 @@ _HARMLESS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class MessageLimits:
+    """How large a message may be: ``bytes`` of its body in UTF-8, and ``keys`` of objects named in it."""
+
+    bytes: int = 2**20
+    keys: int = 1_000
+
+
+DEFAULT_LIMITS = MessageLimits()
+
+
 class _Message(msgspec.Struct):
     Message: msgspec.Raw
 
@@ -47,7 +59,7 @@ _read_detail = msgspec.json.Decoder(_Detail).decode
 _read_records = msgspec.json.Decoder(_Records).decode
 
 
-def parse(message: QueueMessage) -> Notification | Ignored:
+def parse(message: QueueMessage, *, limits: MessageLimits = DEFAULT_LIMITS) -> Notification | Ignored:
     """Read any message body: a ``Notification``, ``Ignored``, or ``NotificationError`` and nothing else.
 
     A message that names objects becomes a ``Notification``, its harmless objects (digests, folders, AWS Config, deleted
@@ -58,28 +70,51 @@ def parse(message: QueueMessage) -> Notification | Ignored:
     SNS's confirmations raise ``NotificationError`` although their shape is known: ``Ignored`` would delete the token
     that an operator needs. The error is reported and says what to do; the URLs inside are never visited.
 
-    One malformed record of several raises, too: a notification is understood as a whole or kept. Error texts never
-    show the body, only its length and the names of its members, cut short.
+    One malformed record of several raises, too: a notification is understood as a whole or kept. So does a body over
+    ``limits``, unread when it is too large. Error texts never show the body, only its length and the names of its
+    members, cut short.
     """
-    return _read(message.body, depth=0)
+    _check_size(message, limits)
+    return _read(message.body, depth=0, limits=limits)
 
 
-def in_front(*parsers: Parser) -> Callable[[QueueMessage], Notification | Ignored]:
-    """Put a user's own parsers before ours: the first that does not return None decides.
+def in_front(
+    *parsers: Parser, limits: MessageLimits = DEFAULT_LIMITS
+) -> Callable[[QueueMessage], Notification | Ignored]:
+    """Put other parsers before ours: the first that does not return None decides.
 
-    What they raise is not caught here. The result is itself a ``Parser``.
+    What they raise is not caught here; a message over the limit on bytes comes to none of them. The result is itself a
+    ``Parser``.
     """
 
     def parse_message(message: QueueMessage) -> Notification | Ignored:
+        _check_size(message, limits)
         for parser in parsers:
             if (result := parser(message)) is not None:
                 return result
-        return parse(message)
+        return parse(message, limits=limits)
 
     return parse_message
 
 
-def _read(text: str, *, depth: int) -> Notification | Ignored:
+def _check_size(message: QueueMessage, limits: MessageLimits) -> None:
+    size = len(message.body)
+    if size <= limits.bytes < 4 * size:  # only then its characters decide
+        size = len(message.body.encode("utf-8", "surrogatepass"))
+    if size > limits.bytes:
+        raise NotificationError(
+            f"the message has {size} bytes or more, over the limit of {limits.bytes}: it was not read and is kept"
+        )
+
+
+def _check_count(named: list[Any], limits: MessageLimits) -> None:
+    if len(named) > limits.keys:
+        raise NotificationError(
+            f"the message names {len(named)} objects, over the limit of {limits.keys}: none was read and it is kept"
+        )
+
+
+def _read(text: str, *, depth: int, limits: MessageLimits) -> Notification | Ignored:
     if text.strip() == _VALIDATION:
         return Ignored("CloudTrail's validation message, sent when a topic is configured")
     try:
@@ -90,23 +125,24 @@ def _read(text: str, *, depth: int) -> Notification | Ignored:
     if not isinstance(body, dict):
         raise NotificationError(f"the message is a JSON {type(body).__name__}, not an object; it is kept")
     try:
-        return _recognize(body, raw, depth=depth)
+        return _recognize(body, raw, depth=depth, limits=limits)
     except (RecursionError, msgspec.DecodeError):
         raise NotificationError(f"{_outline(body, raw)}: nested too deep or malformed; it is kept") from None
 
 
-def _recognize(body: dict[str, Any], raw: bytes, *, depth: int) -> Notification | Ignored:
+def _recognize(body: dict[str, Any], raw: bytes, *, depth: int, limits: MessageLimits) -> Notification | Ignored:
     """The order separates every known shape: S3 events, logs and their records share member names."""
     match body:
         case {"Type": "Notification", "Message": _}:
-            return _enveloped(body, raw, depth=depth)
+            return _enveloped(body, raw, depth=depth, limits=limits)
         case {"Type": "SubscriptionConfirmation" | "UnsubscribeConfirmation" as kind}:
             raise NotificationError(_confirmation(kind, topic=body.get("TopicArn")))
         case {"s3Bucket": bucket, "s3ObjectKey": keys}:
-            return _pointers(bucket, keys)
+            return _pointers(bucket, keys, limits)
         case {"Event": "s3:TestEvent"}:
             return Ignored("S3's test event, sent when bucket notifications are configured")
         case {"Records": [_, *_] as records} if all(_is_s3(record) for record in records):
+            _check_count(records, limits)
             return _announce(_s3_object(record, place=place) for place, record in enumerate(records))
         case {"detail-type": str(), "source": str(), "detail": dict()}:
             return _event_bridge(body, raw)
@@ -123,13 +159,13 @@ def _recognize(body: dict[str, Any], raw: bytes, *, depth: int) -> Notification 
 # ── envelopes ──
 
 
-def _enveloped(body: dict[str, Any], raw: bytes, *, depth: int) -> Notification | Ignored:
+def _enveloped(body: dict[str, Any], raw: bytes, *, depth: int, limits: MessageLimits) -> Notification | Ignored:
     """The message inside an SNS envelope; a ``Message`` that somebody has already parsed keeps its exact bytes."""
     if depth == _MAX_ENVELOPES:
         raise NotificationError(f"more than {_MAX_ENVELOPES} SNS envelopes inside each other; the message is kept")
     inner = body["Message"]
     text = inner if isinstance(inner, str) else bytes(_read_message(raw).Message).decode()
-    return _read(text, depth=depth + 1)
+    return _read(text, depth=depth + 1, limits=limits)
 
 
 def _confirmation(kind: str, *, topic: object) -> str:
@@ -180,11 +216,12 @@ def _what(found: LogObject) -> str:
     return "an AWS Config file" if is_config else _HARMLESS[found.kind]
 
 
-def _pointers(bucket: object, keys: object) -> Notification:
+def _pointers(bucket: object, keys: object, limits: MessageLimits) -> Notification:
     """CloudTrail's own notification; AWS Config's has the same members with a single key. Keys are plain."""
     found = [keys] if isinstance(keys, str) else keys
     if not isinstance(found, list) or not all(_is_name(name) for name in (bucket, *found)) or not found:
         raise NotificationError("a notification with s3Bucket and s3ObjectKey, but not all are names; it is kept")
+    _check_count(found, limits)
     return _announce(log_object(str(bucket), key) for key in found)
 
 

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
 
 from cloudtrail_processing.errors import CorruptLog
 
@@ -16,6 +17,7 @@ Span = tuple[int, int]
 
 MAX_DEPTH = 1000
 """Values nested deeper than this are refused: CloudTrail's own are nested some ten levels deep."""
+_SHOWN = 8  # names in an error text
 _TOO_DEEP = f"nothing nested deeper than {MAX_DEPTH} levels"
 
 SPACE = b" \t\r\n"
@@ -87,9 +89,8 @@ def members(data: bytes, start: int) -> Iterator[tuple[str, Span]]:
 
 def names(data: bytes, start: int) -> str:
     """The names of the members of the object at ``start``, for error texts: cut short, as they come from the data."""
-    found = [name for name, _ in members(data, start)]
-    shown = [ascii(name[:40]) for name in found[:8]]
-    return ", ".join(shown + ["…"] * (len(found) > len(shown))) or "none"
+    shown = [ascii(name[:40]) for name, _ in islice(members(data, start), _SHOWN + 1)]
+    return ", ".join(shown[:_SHOWN] + ["…"] * (len(shown) > _SHOWN)) or "none"
 
 
 def lines(data: bytes) -> Iterator[Span]:

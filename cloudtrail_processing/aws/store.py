@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,6 +16,7 @@ import obstore.store
 from obstore.auth.boto3 import Boto3CredentialProvider
 
 from cloudtrail_processing.aws.failures import is_wrong_region, mapped
+from cloudtrail_processing.aws.owners import BucketOwners
 from cloudtrail_processing.aws.session import AwsOptions, boto3_session, s3_client
 from cloudtrail_processing.errors import LogTooLarge
 from cloudtrail_processing.flow import FetchedLog, LogObject
@@ -42,15 +43,23 @@ class S3Store:
 
     A bucket that lies in another region than the one configured is found once and remembered. Nothing is retried
     here but that; nothing is opened before the first ``fetch``. ``session`` (boto3) replaces the one made from
-    ``options``.
+    ``options``. With ``owners`` (accounts) only buckets of one of them are read: S3 is asked once per bucket, before
+    its first log, and ``NotAllowed`` is raised for other buckets.
 
     ``FetchedLog.body`` is what lies in the bucket, whatever its Content-Encoding says.
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     """
 
-    def __init__(self, options: AwsOptions | None = None, *, session: boto3.Session | None = None) -> None:
+    def __init__(
+        self,
+        options: AwsOptions | None = None,
+        *,
+        session: boto3.Session | None = None,
+        owners: Sequence[str] = (),
+    ) -> None:
         self._options = options or AwsOptions()
         self._session = session
+        self._owners = BucketOwners(owners)
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._clients: dict[str | None, S3Client] = {}
@@ -63,12 +72,12 @@ class S3Store:
         """
         version = f" version {log.version_id}" if log.version_id else ""
         with mapped(f"reading {log.uri}{version}"):
-            return self._ask(log.bucket, lambda bucket: bucket.read(log, limit=limit))
+            return self._ask(log, lambda bucket: bucket.read(log, limit=limit))
 
     def identify(self, log: LogObject) -> LogObject:
         """The log with its present version, etag and size, by one HeadObject; raises as ``fetch`` does."""
         with mapped(f"looking up {log.uri}"):
-            return self._ask(log.bucket, lambda bucket: bucket.look_up(log))
+            return self._ask(log, lambda bucket: bucket.look_up(log))
 
     def close(self) -> None:
         """Drop every connection; the next ``fetch`` opens what it needs."""
@@ -78,15 +87,18 @@ class S3Store:
                 client.close()
             self._clients.clear()
 
-    def _ask(self, name: str, question: Callable[["_Bucket"], T]) -> T:
-        """The bucket's answer, wherever it lies."""
-        bucket = self._bucket(name)
+    def _ask(self, log: LogObject, question: Callable[["_Bucket"], T]) -> T:
+        """The answer of the log's bucket, wherever it lies, when it has an owner that we expect."""
+        bucket = self._bucket(log.bucket)
         try:
+            self._owners.check(log, bucket.client)
             return question(bucket)
         except Exception as error:
             if not is_wrong_region(error):
                 raise
-        return question(self._moved(name, bucket))
+        moved = self._moved(log.bucket, bucket)
+        self._owners.check(log, moved.client)
+        return question(moved)
 
     def _bucket(self, name: str) -> "_Bucket":
         with self._lock:
