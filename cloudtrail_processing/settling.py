@@ -1,4 +1,4 @@
-"""Carries verdicts out: deletes and visibility changes, in tens, with every failed entry tried again."""
+"""Carries verdicts out: deletes, visibility changes and dead letters, in tens, with every failed entry tried again."""
 
 import asyncio
 import math
@@ -9,10 +9,11 @@ from typing import assert_never
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, TransientError
 from cloudtrail_processing.flow import Delete, QueueMessage, Reject, Release, Retry, Verdict
-from cloudtrail_processing.ports import BATCH, LONGEST_INVISIBLE, Clock, EntryFailure, Queue
+from cloudtrail_processing.ports import BATCH, LONGEST_INVISIBLE, Clock, DeadLetters, EntryFailure, Letter, Queue
 from cloudtrail_processing.processor import Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressState
 from cloudtrail_processing.retry import SETTLE, Backoff
+from cloudtrail_processing.settlement import settle_copied
 
 _LONGEST = LONGEST_INVISIBLE - 1
 """Seconds of invisibility asked for at most: SQS refuses more than 12 hours from the receive."""
@@ -33,6 +34,7 @@ class _Entry:
     verdict: Verdict
     until: float
     settled: "asyncio.Future[Settled]"
+    letter: Letter | None = None
     attempts: int = 0
 
 
@@ -49,8 +51,12 @@ class Settling:
         linger: float = 0.1,
         attempts: int = 6,
         backoff: Backoff = SETTLE,
+        dead_letters: DeadLetters | None = None,
     ) -> None:
-        """A batch waits ``linger`` seconds to fill up; an entry is tried ``attempts`` times, then ``on_failure``."""
+        """A batch waits ``linger`` seconds to fill up; an entry is tried ``attempts`` times, then ``on_failure``.
+
+        Without ``dead_letters`` rejected messages stay in their queue.
+        """
         self._queue = queue
         self._clock = clock
         self._progress = progress
@@ -58,6 +64,7 @@ class Settling:
         self._linger = linger
         self._attempts = attempts
         self._backoff = backoff
+        self._dead_letters = dead_letters
         self._waiting: list[_Entry] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
@@ -69,7 +76,27 @@ class Settling:
 
         ``until`` is when SQS would end the message's invisibility for good, in the clock's monotonic seconds.
         """
-        entry = _Entry(message, verdict, until, asyncio.get_running_loop().create_future())
+        return await self._carry_out(_Entry(message, verdict, until, asyncio.get_running_loop().create_future()))
+
+    @property
+    def copies(self) -> bool:
+        """True when rejected messages are sent to a dead-letter queue."""
+        return self._dead_letters is not None
+
+    async def copy(self, message: QueueMessage, reject: Reject) -> Delete | Reject:
+        """Send a rejected message to the dead-letter queue; return the verdict that is left to carry out.
+
+        It is ``Delete`` when the copy was confirmed, else, and without a dead-letter queue, ``reject``. The message
+        must stay invisible until then: whoever received it meanwhile would send it again.
+        """
+        if self._dead_letters is None:
+            return reject
+        letter = Letter(message, reject.error, reject.reason)
+        future: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
+        sent = await self._carry_out(_Entry(message, reject, math.inf, future, letter))
+        return settle_copied(reject, copied=sent.done)
+
+    async def _carry_out(self, entry: _Entry) -> Settled:
         self._waiting.append(entry)
         self._arrived.set()
         self.waiting += 1
@@ -95,9 +122,11 @@ class Settling:
 
     def _send_waiting(self) -> None:
         entries, self._waiting = self._waiting, []
+        # A message whose copying was cancelled is given back: another copy of it would be one too many.
+        letters = [entry for entry in entries if entry.letter and not entry.settled.done()]
         deletes = [entry for entry in entries if isinstance(entry.verdict, Delete)]
-        changes = [entry for entry in entries if not isinstance(entry.verdict, Delete)]
-        for batch, send in [(deletes, self._delete), (changes, self._change)]:
+        changes = [entry for entry in entries if not entry.letter and not isinstance(entry.verdict, Delete)]
+        for batch, send in [(deletes, self._delete), (changes, self._change), (letters, self._post)]:
             for start in range(0, len(batch), BATCH):
                 call = asyncio.create_task(self._call(batch[start : start + BATCH], send))
                 self._calls.add(call)
@@ -125,13 +154,7 @@ class Settling:
         if failure and not failure.gone and entry.attempts < self._attempts:
             return False
         if failure:
-            kind = ConfigurationError if isinstance(error, ConfigurationError) else TransientError
-            given_up = kind(
-                f"message {entry.message.message_id} could not be settled ({type(entry.verdict).__name__.lower()}) in "
-                f"{entry.attempts} tries: {failure.reason}; it comes back when its visibility timeout is over"
-            )
-            given_up.__cause__ = None if isinstance(error, CloudTrailProcessingError) else error
-            self._on_failure(Failure(Stage.SETTLE, given_up, message=entry.message))
+            self._on_failure(Failure(Stage.SETTLE, _given_up(entry, failure.reason, error), message=entry.message))
         if not entry.settled.done():
             entry.settled.set_result(Settled(entry.message, entry.verdict, done=failure is None))
         return True
@@ -156,6 +179,12 @@ class Settling:
         ]
         return await self._queue.change_visibility(changes)
 
+    async def _post(self, entries: Sequence[_Entry]) -> Sequence[EntryFailure]:
+        if self._dead_letters is None:
+            raise ConfigurationError("there is no dead-letter queue")
+        unsent = await self._dead_letters.post([entry.letter for entry in entries if entry.letter])
+        return [EntryFailure(one.letter.message, one.reason) for one in unsent]
+
 
 def seconds_hidden(verdict: Retry | Reject | Release, *, longest: float = math.inf) -> int:
     """How many whole seconds a message that is not deleted stays invisible: ``longest`` and what SQS allows at most."""
@@ -167,6 +196,21 @@ def seconds_hidden(verdict: Retry | Reject | Release, *, longest: float = math.i
             return 0
         case unreachable:
             assert_never(unreachable)
+
+
+def _given_up(entry: _Entry, reason: str, error: Exception | None) -> CloudTrailProcessingError:
+    """``error`` is why the whole last call failed, if it did."""
+    kind = ConfigurationError if isinstance(error, ConfigurationError) else TransientError
+    tries = f"in {entry.attempts} tries: {reason}"
+    if entry.letter:
+        what = f"be sent to the dead-letter queue {tries}"
+        after = "it stays in its own queue and is sent again when it comes back; may this worker send to that queue?"
+    else:
+        what = f"be settled ({type(entry.verdict).__name__.lower()}) {tries}"
+        after = "it comes back when its visibility timeout is over"
+    given_up = kind(f"message {entry.message.message_id} could not {what}; {after}")
+    given_up.__cause__ = None if isinstance(error, CloudTrailProcessingError) else error
+    return given_up
 
 
 def _state(entry: _Entry) -> ProgressState:

@@ -104,7 +104,7 @@ class Work:
             if self._settling.waiting < UNSETTLED:
                 self._give_back()
                 has_permit = False
-            return await self._settle(lease, verdict) and isinstance(verdict, Delete)
+            return await self._settle(lease, verdict)
         finally:
             if has_permit:
                 self._give_back()
@@ -132,19 +132,28 @@ class Work:
             self._at_work.discard(lease)
 
     async def _settle(self, lease: Lease, verdict: Verdict) -> bool:
-        """Carry the verdict out; True when it took effect.
+        """Carry the verdict out; True when the message was deleted.
 
         Whoever changes a visibility must be the only one, so the lease goes first then. A lost message is another's:
-        it may still be deleted, as it was delivered, but not hidden or shown.
+        it may still be deleted, as it was delivered, but not hidden or shown, and a copy of it is the other's affair.
         """
-        _log(lease, verdict)
+        _log(lease, verdict, copies=self._settling.copies)
+        if isinstance(verdict, Reject) and lease.is_ours:
+            verdict = await self._settling.copy(lease.message, verdict)
         if isinstance(verdict, Delete):
-            lease.settling = True
-            settled = await self._settling.settle(lease.message, verdict)
-            await self._leases.drop(lease)
-            return settled.done
+            return await self._delete(lease, verdict)
         await self._leases.drop(lease)
-        return lease.is_ours and (await self._settling.settle(lease.message, verdict, until=lease.ends)).done
+        if lease.is_ours:
+            await self._settling.settle(lease.message, verdict, until=lease.ends)
+        return False
+
+    async def _delete(self, lease: Lease, verdict: Delete) -> bool:
+        lease.settling = True
+        settled = await self._settling.settle(lease.message, verdict)
+        await self._leases.drop(lease)
+        if verdict.copied and settled.done:
+            logger.info("message %s is settled: it lies in the dead-letter queue now", lease.message.message_id)
+        return settled.done
 
 
 async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
@@ -155,7 +164,7 @@ async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _log(lease: Lease, verdict: Verdict) -> None:
+def _log(lease: Lease, verdict: Verdict, *, copies: bool) -> None:
     name = lease.message.message_id
     if not lease.is_ours and not isinstance(verdict, Delete):
         logger.info("message %s is left alone: it is no longer ours", name)
@@ -166,7 +175,8 @@ def _log(lease: Lease, verdict: Verdict) -> None:
         case Retry(after, reason):
             logger.warning("message %s goes back for %.0f s: %s", name, after, _in_short(reason))
         case Reject(after, reason):
-            logger.error("message %s is rejected: %s; it stays for the queue's redrive policy", name, _in_short(reason))
+            fate = "is sent to the dead-letter queue" if copies else "stays for the queue's redrive policy"
+            logger.error("message %s is rejected: %s; it %s", name, _in_short(reason), fate)
         case Release(reason):
             logger.info("message %s is given back at once: %s", name, _in_short(reason))
 

@@ -16,8 +16,9 @@ from cloudtrail_processing.errors import TransientError
 from cloudtrail_processing.hooks import Hooks
 from cloudtrail_processing.intake import Intake
 from cloudtrail_processing.leases import Leases
+from cloudtrail_processing.letters import concerns
 from cloudtrail_processing.pipeline import Pipeline
-from cloudtrail_processing.ports import BATCH, Clock, Queue, QueueInfo
+from cloudtrail_processing.ports import BATCH, Clock, DeadLetters, Queue, QueueInfo
 from cloudtrail_processing.processor import EventProcessor, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter
 from cloudtrail_processing.retry import GIVE_BACK, POLL, Backoff, within
@@ -65,8 +66,12 @@ class Worker:
         pace: Pace | None = None,
         reporter: ProgressReporter | None = None,
         pool: Executor | None = None,
+        dead_letters: DeadLetters | None = None,
     ) -> None:
-        """``pool`` runs the work; without one the worker makes its own of ``pace.threads`` threads."""
+        """``pool`` runs the work; without one the worker makes its own of ``pace.threads`` threads.
+
+        ``dead_letters`` takes rejected messages; without it they stay in the queue, for its redrive policy.
+        """
         self._pace = pace or Pace()
         self._queue = queue
         self._processors = processors
@@ -81,7 +86,9 @@ class Worker:
         self._hooks = Hooks(
             processors, user_code=user_code, pool=self._pool, clock=clock, patience=patience, tell=pipeline.tell
         )
-        self._settling = Settling(queue, clock=clock, progress=progress, on_failure=self._hooks.tell)
+        self._settling = Settling(
+            queue, clock=clock, progress=progress, on_failure=self._hooks.tell, dead_letters=dead_letters
+        )
         self._intake = Intake(
             queue,
             permits=self._pace.threads,
@@ -198,11 +205,8 @@ class Worker:
         except TransientError as error:
             logger.warning("cannot ask the queue about itself yet: %s", error)
             return BATCH
-        if info.dead_letter_arn is None:
-            logger.warning(
-                "the queue has no redrive policy: a message that can never be processed comes back until its retention "
-                "ends, and is lost then; give the queue a dead-letter queue"
-            )
+        for concern in concerns(info, posted=self._settling.copies):
+            logger.warning("%s", concern)
         return 1 if info.fifo else BATCH
 
     def _background(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
