@@ -12,12 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from cloudtrail_processing.assembly import make_pipeline, opened
 from cloudtrail_processing.aws.queue import SqsQueue
-from cloudtrail_processing.aws.store import S3Store
 from cloudtrail_processing.errors import ConfigurationError, ProcessorError, SettingsError
-from cloudtrail_processing.parts import Parts, Processors, aws_options, make_pipeline, processors_of
-from cloudtrail_processing.ports import LogStore, Queue
+from cloudtrail_processing.parts import Parts, Processors, aws_options, processors_of
+from cloudtrail_processing.ports import DeadLetters, Queue
 from cloudtrail_processing.progress import LoggingReporter
+from cloudtrail_processing.retry import Backoff
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.usercode import UserCode
 from cloudtrail_processing.worker import Pace, Worker
@@ -69,19 +70,19 @@ async def build(
 
     ``async with build(MyProcessor(), settings=Settings.load()) as worker: await worker.drain()``
     """
-    parts = parts or Parts()
     chosen = processors_of(processors, settings)
     user_code = UserCode()
     async with AsyncExitStack() as closing:
-        store = _store(settings, parts, closing) if parts.store is None else parts.store
+        parts = opened(settings, parts or Parts(), closing=closing)
         yield Worker(
             queue=_queue(settings, parts, closing) if parts.queue is None else parts.queue,
-            pipeline=make_pipeline(chosen, settings=settings, parts=parts, user_code=user_code, store=store),
+            pipeline=make_pipeline(chosen, settings=settings, parts=parts, user_code=user_code, closing=closing),
             processors=chosen,
             user_code=user_code,
             clock=SystemClock() if parts.clock is None else parts.clock,
             pace=_pace(settings),
             reporter=LoggingReporter() if parts.reporter is None else parts.reporter,
+            dead_letters=_dead_letters(settings, parts, closing) if parts.dead_letters is None else parts.dead_letters,
             pool=parts.pool,
         )
 
@@ -136,18 +137,22 @@ def _pace(settings: Settings) -> Pace:
         wait_time=settings.wait_time,
         visibility_timeout=settings.visibility_timeout,
         grace_time=settings.grace_time,
+        give_back=Backoff(first=settings.retry_delay, cap=settings.max_retry_delay),
     )
 
 
 def _queue(settings: Settings, parts: Parts, closing: AsyncExitStack) -> Queue:
     if settings.queue_url is None:
         raise SettingsError("no queue: set queue_url, or CLOUDTRAIL_PROCESSING_QUEUE_URL")
-    queue = SqsQueue(settings.queue_url, aws_options(settings, parts))
+    return _opened_queue(settings.queue_url, settings, parts, closing)
+
+
+def _dead_letters(settings: Settings, parts: Parts, closing: AsyncExitStack) -> DeadLetters | None:
+    url = settings.dead_letter_url
+    return None if url is None else _opened_queue(url, settings, parts, closing)
+
+
+def _opened_queue(url: str, settings: Settings, parts: Parts, closing: AsyncExitStack) -> SqsQueue:
+    queue = SqsQueue(url, aws_options(settings, parts))
     closing.push_async_callback(queue.close)
     return queue
-
-
-def _store(settings: Settings, parts: Parts, closing: AsyncExitStack) -> LogStore:
-    store = S3Store(aws_options(settings, parts))
-    closing.callback(store.close)
-    return store

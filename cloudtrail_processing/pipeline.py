@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from cloudtrail_processing.allowed import Allowed
 from cloudtrail_processing.budget import Budget
@@ -247,25 +247,16 @@ class Pipeline:
         return self._budget.hold(self._source.limits.for_body(len(fetched.body)), keep_going)
 
     def _told(self, work: _LogInHand, delivered: Delivered) -> Outcome:
+        counts: dict[str, Any] = {
+            "records": delivered.records,
+            "delivered": delivered.delivered,
+            "filtered": delivered.filtered,
+            "quarantined": delivered.rejected,
+        }
         if not delivered.failures:
-            return Processed(
-                work.log,
-                delivered.records,
-                delivered.delivered,
-                delivered.filtered,
-                quarantined=delivered.rejected,
-                duplicates=delivered.duplicates,
-            )
+            return Processed(work.log, **counts, duplicates=delivered.duplicates)
         outcome = self._failed(work, delivered.failures)
-        if not isinstance(outcome, Failed):
-            return outcome
-        return replace(
-            outcome,
-            records=delivered.records,
-            delivered=delivered.delivered,
-            filtered=delivered.filtered,
-            quarantined=delivered.rejected,
-        )
+        return replace(outcome, **counts) if isinstance(outcome, Failed) else outcome
 
     def _failed(self, work: _LogInHand, failures: Sequence[LaneFailure]) -> Outcome:
         told = [work.failure(_stage(it.error), it.error, processor=it.processor) for it in failures]

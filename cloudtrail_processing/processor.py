@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
+import tenacity
 from pydantic import BaseModel
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition
 from cloudtrail_processing.filters.events import EventFilter
 from cloudtrail_processing.flow import EventBatch, LogObject, QueueMessage
+from cloudtrail_processing.ports import Checkpoint
 
 
 class EventProcessor:
@@ -23,11 +25,17 @@ class EventProcessor:
     event to a bool, or a method of the class. ``Options`` may name a pydantic model; options from the command line or
     a settings file are validated by it and reach ``__init__`` as keyword arguments.
 
+    ``retry`` is a tenacity policy by which a batch is given again to a ``process`` that raised, before the log fails;
+    it decides on what was raised, ``RetryLater`` and ``Refuse`` excepted. ``checkpoint`` replaces the worker's own, for
+    a processor that writes down its position in the same transaction as its events.
+
     Answers to the Java library's ``EventsProcessor``.
     """
 
     filter: EventFilter | Callable[..., object] | None = None  # "...": type checkers, too, take functions for methods
     Options: ClassVar[type[BaseModel] | None] = None
+    retry: tenacity.Retrying | None = None
+    checkpoint: Checkpoint | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Keep a function of one event, put into the class as its filter, from being taken for a method."""
@@ -38,7 +46,10 @@ class EventProcessor:
 
     @property
     def name(self) -> str:
-        """How logs and errors call this processor."""
+        """How logs, errors and checkpoints call this processor.
+
+        Two processors on one stream that have a checkpoint need two names: a class that is used twice has to give them.
+        """
         return type(self).__qualname__
 
     def start(self) -> Awaitable[None] | None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any
 
-from cloudtrail_processing.aws.store import S3Store
+from cloudtrail_processing.assembly import make_pipeline, opened
 from cloudtrail_processing.errors import CloudTrailProcessingError, Stopped
 from cloudtrail_processing.files import FileStore
 from cloudtrail_processing.flow import Failed, LogObject, Outcome, Processed
-from cloudtrail_processing.parts import Parts, Processors, aws_options, make_pipeline, processors_of
+from cloudtrail_processing.parts import Parts, Processors, processors_of
 from cloudtrail_processing.pipeline import Pipeline
-from cloudtrail_processing.ports import KeySource, LogStore
+from cloudtrail_processing.ports import KeySource
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.reading import split_any
 from cloudtrail_processing.settings import Settings
@@ -39,6 +39,7 @@ class Summary:
     filtered: int = 0
     quarantined: int = 0
     skipped: int = 0
+    duplicates: int = 0
     failed: tuple[Failed, ...] = ()
 
     def and_then(self, outcome: Outcome) -> "Summary":
@@ -48,6 +49,7 @@ class Summary:
                 failed = (_without_frames(outcome),) if isinstance(outcome, Failed) else ()
                 return Summary(
                     logs=self.logs + 1,
+                    duplicates=self.duplicates + (outcome.duplicates if isinstance(outcome, Processed) else 0),
                     records=self.records + outcome.records,
                     delivered=self.delivered + outcome.delivered,
                     filtered=self.filtered + outcome.filtered,
@@ -77,14 +79,14 @@ def process(
     ``logs`` itself raises.
     """
     settings = Settings.of(settings, **values)
-    parts = parts or Parts()
     chosen = processors_of(processors, settings)
     user_code = UserCode()
     stopped: list[Failed] = []
     with ExitStack() as closing:
-        store = FileStore(_buckets(settings, parts, closing) if parts.store is None else parts.store)
+        parts = opened(settings, parts or Parts(), closing=closing)
+        parts = replace(parts, store=FileStore(parts.store))
         pipeline = make_pipeline(
-            chosen, settings=settings, parts=parts, user_code=user_code, store=store, splitter=split_any
+            chosen, settings=settings, parts=parts, user_code=user_code, closing=closing, splitter=split_any
         )
         closing.callback(user_code.close)
         for processor in chosen:
@@ -93,12 +95,6 @@ def process(
         found = logs if isinstance(logs, Iterable) else logs.logs()
         summary = reduce(Summary.and_then, _outcomes(pipeline, found, threads=settings.threads), Summary())
     return replace(summary, failed=(*summary.failed, *stopped))
-
-
-def _buckets(settings: Settings, parts: Parts, closing: ExitStack) -> LogStore:
-    store = S3Store(aws_options(settings, parts))
-    closing.callback(store.close)
-    return store
 
 
 def _stop(processor: EventProcessor, user_code: UserCode, failures: list[Failed]) -> None:

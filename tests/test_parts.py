@@ -1,14 +1,17 @@
 """The parts of a pipeline: a user's own in the place of ours, or refused when they could never work."""
 
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from collecting import Collecting, Handler, Keeping, Reporter
 
+from cloudtrail_processing.assembly import make_pipeline
 from cloudtrail_processing.aws.session import AwsOptions
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import QueueMessage
-from cloudtrail_processing.parts import Parts, aws_options, make_pipeline
+from cloudtrail_processing.parts import Parts, aws_options
 from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.processor import ExceptionHandler
 from cloudtrail_processing.progress import ProgressReporter
@@ -19,7 +22,9 @@ from cloudtrail_processing.usercode import UserCode
 
 def make(parts: Parts, **values: Any) -> Pipeline:
     settings = Settings.load(**values)
-    return make_pipeline([Collecting()], settings=settings, parts=parts, user_code=UserCode(), store=FakeLogStore())
+    parts = replace(parts, store=parts.store or FakeLogStore())
+    with ExitStack() as closing:
+        return make_pipeline([Collecting()], settings=settings, parts=parts, user_code=UserCode(), closing=closing)
 
 
 class AsyncHandler(ExceptionHandler):

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from typing import Any
 
 import pytest
@@ -15,10 +15,10 @@ from bench import Listener, Recorder, ids_of, key_of, log_of
 
 from cloudtrail_processing import EventProcessor, Parts, Settings, build
 from cloudtrail_processing.app import SystemClock
+from cloudtrail_processing.assembly import make_pipeline
 from cloudtrail_processing.aws.queue import SqsQueue
 from cloudtrail_processing.errors import ConfigurationError, LogGone, NotificationError, RetryLater, TransientError
 from cloudtrail_processing.flow import EventBatch, LogObject, QueueMessage
-from cloudtrail_processing.parts import make_pipeline
 from cloudtrail_processing.ports import EntryFailure, QueueInfo
 from cloudtrail_processing.processor import Stage
 from cloudtrail_processing.testing import EmbeddedAws, FailEntries, Faults, LostResponse
@@ -200,8 +200,9 @@ def test_a_notification_that_comes_twice_is_delivered_twice_under_the_same_batch
 async def _with_short_leases(trail: Trail, processor: EventProcessor, queue: Flaky) -> AsyncIterator[None]:
     """A running worker whose messages are hidden for two seconds at a time: less than the settings allow."""
     user_code, settings = UserCode(), trail.settings()
-    with closing(trail.aws.store()) as store:
-        pipeline = make_pipeline([processor], settings=settings, parts=Parts(), user_code=user_code, store=store)
+    with closing(trail.aws.store()) as store, ExitStack() as end:
+        parts = Parts(store=store)
+        pipeline = make_pipeline([processor], settings=settings, parts=parts, user_code=user_code, closing=end)
         pace = Pace(threads=4, pollers=1, wait_time=1, visibility_timeout=2, grace_time=5)
         worker = Worker(
             queue=queue,

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from cloudtrail_processing.errors import ClaimLost, CloudTrailProcessingError, ConfigurationError, TransientError
+from cloudtrail_processing.errors import ClaimLost, CloudTrailProcessingError, ConfigurationError
 from cloudtrail_processing.ports import Checkpoint, Claim
 from cloudtrail_processing.retry import in_place, is_worth_another_try
 from cloudtrail_processing.usercode import OURS, guarded

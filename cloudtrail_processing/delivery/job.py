@@ -119,8 +119,8 @@ class Job:
         """Hand every wanted event to every lane, in the order of the file; complain of bad records only after that.
 
         A lane that fails gets no more of this log, the others go on. What ``keep_going`` raises ends the pass. All of
-        that, and a quarantine that fails, is in ``failures``; nothing is raised. Also records that were delivered before
-        are looked at again: a bad one among them must not be forgotten when the log is resumed.
+        that, and a quarantine that fails, is in ``failures``; nothing is raised. Records that were delivered before are
+        looked at again, too: a bad one among them must not be forgotten when the log is resumed.
         """
         if not self._runs:
             return Delivered(len(records), 0, len(records), 0, ())

@@ -1,7 +1,7 @@
 """One processor's way through one log: what it wants, what waits for its next batch, how far it came."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 

@@ -40,6 +40,6 @@ class Rejects:
             return ()
         text = (
             f"{self.count} bad record(s) in {self._first.log.uri}, the first at index {self._first.index}: "
-            f"{self._first.error}; the good ones were not held up; a quarantine (setting quarantine) would keep bad ones"
+            f"{self._first.error}; the good ones were not held up; the setting quarantine would keep bad ones"
         )
         return (LaneFailure(None, RejectedRecords(text)),)
