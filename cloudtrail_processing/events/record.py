@@ -174,15 +174,11 @@ class Record(BaseModel):
 
     def model_dump(self, **options: Any) -> dict[str, Any]:
         """The declared fields as pydantic dumps them; ``to_dict`` is the whole record."""
-        return super().model_dump(**self._quietly(options))
+        return super().model_dump(**_quietly(options))
 
     def model_dump_json(self, **options: Any) -> str:
         """The declared fields as pydantic dumps them; ``raw`` is the whole record."""
-        return super().model_dump_json(**self._quietly(options))
-
-    def _quietly(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Pydantic warns of odd values and shows them in the warning; ``anomalies`` names them without."""
-        return {"warnings": False, **options} if self.anomalies else options
+        return super().model_dump_json(**_quietly(options))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):
@@ -210,6 +206,11 @@ class Record(BaseModel):
     def __reduce__(self) -> tuple[Any, ...]:
         metadata = self.metadata
         return _revive, (type(self), self.raw, metadata.index, metadata.log)
+
+
+def _quietly(options: dict[str, Any]) -> dict[str, Any]:
+    """Pydantic warns of odd values and shows them in the warning; ``anomalies`` names those that are odd, without."""
+    return {"warnings": False, **options}
 
 
 def _revive(kind: type[Record], raw: bytes, index: int | None, log: SourceLog | None) -> Record:

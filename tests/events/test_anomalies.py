@@ -209,6 +209,17 @@ def test_dumping_an_event_with_odd_values_neither_fails_nor_warns() -> None:
     assert '"arn":["s3cr3t"]' in event.model_dump_json()
 
 
+@pytest.mark.parametrize("odd", ["s3cr3t", ["s3cr3t"], 7, True])
+def test_dumping_an_event_with_a_free_form_part_that_is_no_object_neither_fails_nor_shows_it_in_a_warning(
+    odd: object,
+) -> None:
+    """Services write plain text there, and ``HIDDEN_DUE_TO_SECURITY_REASONS``; these parts are no anomalies."""
+    names = ("requestParameters", "responseElements", "additionalEventData", "serviceEventDetails")
+    event = CloudTrailEvent.from_dict(dict.fromkeys(names, odd))
+    assert [event.model_dump(by_alias=True)[name] for name in names] == [odd] * 4
+    assert set(json.loads(event.model_dump_json(by_alias=True, include={"service_event_details"}))) <= {names[3]}
+
+
 def test_the_last_resort_is_a_model_of_defaults_with_every_value_as_it_came() -> None:
     class Stubborn(Part):
         needed: int
