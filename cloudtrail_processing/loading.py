@@ -25,7 +25,7 @@ def read_file(file: Path) -> dict[str, Any]:
         if file.suffix != ".properties":
             return tomllib.loads(file.read_text(encoding="utf-8-sig"))
         values, remarks = java_settings(file.read_bytes().decode("latin-1"))  # the encoding that Java prescribes
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"cannot read the settings file {file}: {error}") from error
     for remark in remarks:
         logger.warning("%s: %s", file, remark)
@@ -36,7 +36,7 @@ def environment_values(settings: type[BaseSettings]) -> dict[str, Any]:
     """The values that stand in the environment; ``SettingsError`` for options that are no JSON."""
     try:
         return EnvSettingsSource(settings)()
-    except ValueError:  # of all settings, only options must be JSON
+    except (ValueError, RecursionError):  # of all settings, only options must be JSON
         text = f'options ({variable("options")}): it must be a JSON object, as {{"path": "x"}}'
         raise SettingsError(text) from None
 

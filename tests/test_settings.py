@@ -310,3 +310,31 @@ def test_a_java_value_that_cannot_work_is_refused_without_showing_it(tmp_path: P
 
 def test_settings_are_shown_as_json_for_people_who_ask_what_is_in_force() -> None:
     assert json.loads(Settings.load(threads=3).model_dump_json())["threads"] == 3
+
+
+# ── too deep to be read ──
+
+DEEP = "[" * 100_000
+
+
+def test_a_file_that_is_nested_too_deep_is_an_unusable_setting_and_nothing_else(tmp_path: Path) -> None:
+    """Found by fuzzing: a ``RecursionError`` came out."""
+    with pytest.raises(SettingsError, match="cannot read the settings file"):
+        Settings.load(toml(tmp_path, f"options = {DEEP}"))
+
+
+def test_options_that_are_nested_too_deep_are_an_unusable_setting_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDTRAIL_PROCESSING_OPTIONS", DEEP)
+    with pytest.raises(SettingsError, match="OPTIONS"):
+        Settings.load()
+
+
+@pytest.mark.xfail(
+    reason="settings.py, _one_or_many: json.loads(value) raises RecursionError; make it a ValueError there",
+    raises=RecursionError,
+)
+@pytest.mark.parametrize("name", ["where", "processor", "allowed_buckets"])
+def test_a_list_that_is_nested_too_deep_is_an_unusable_setting_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"CLOUDTRAIL_PROCESSING_{name.upper()}", DEEP)
+    with pytest.raises(SettingsError, match=name):
+        Settings.load()
