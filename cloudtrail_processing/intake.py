@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, TransientError
 from cloudtrail_processing.flow import QueueMessage
@@ -14,6 +16,24 @@ logger = logging.getLogger(__name__)
 
 SHORT = 0.5
 """Seconds between two polls at least when the first came back empty, even if it did not wait."""
+WORRYING = 3
+"""Failed calls in a row that are trouble: one alone means little."""
+
+
+class Gate(Protocol):
+    """Says whether receiving makes sense, before each receive."""
+
+    def admit(self, limit: int) -> int:
+        """How many messages may be received now, ``limit`` at most; 0: ask again after ``changed``."""
+        ...
+
+    async def changed(self) -> None:
+        """Return when another answer of ``admit`` is possible."""
+        ...
+
+    def received(self, messages: int) -> None:
+        """Told after each receive that was admitted."""
+        ...
 
 
 class Intake:
@@ -28,6 +48,7 @@ class Intake:
         clock: Clock,
         progress: Progress,
         backoff: Backoff,
+        gate: Gate,
         on_messages: Callable[[Sequence[QueueMessage], float], None],
         on_error: Callable[[CloudTrailProcessingError], None],
     ) -> None:
@@ -38,6 +59,7 @@ class Intake:
         self._clock = clock
         self._progress = progress
         self._backoff = backoff
+        self._gate = gate
         self._on_messages = on_messages
         self._on_error = on_error
         self.empty_polls = 0
@@ -45,6 +67,15 @@ class Intake:
         self.failed_polls = 0
         """Failed calls in a row."""
         self.last_error: CloudTrailProcessingError | None = None
+        self.since: datetime = clock.now()
+        """When polls began to fail, or to go well again; else when this was made. In UTC."""
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be received, in one line; empty when it can, or failed only once or twice."""
+        if self.failed_polls < WORRYING:
+            return ""
+        return " ".join(f"{self.failed_polls} polls of the queue failed in a row: {self.last_error}".split())
 
     def give_back(self) -> None:
         """Return the permit of one message that is no longer in work."""
@@ -60,13 +91,14 @@ class Intake:
             permits = await self._take_permits(batch)
             received, pause = 0, 0.0
             try:
-                if not stopping.is_set():
-                    received, pause = await self._receive(permits, wait)
+                if limit := await self._admitted(permits, stopping):
+                    received, pause = await self._receive(limit, wait)
+                    self._gate.received(received)
             finally:
                 for _ in range(permits - received):
                     self._permits.release()
             if pause > 0:
-                await self._rest(pause, stopping)
+                await _first_of(self._clock.sleep(pause), stopping.wait())
 
     async def _take_permits(self, most: int) -> int:
         """One permit for certain, and as many more as are free."""
@@ -77,6 +109,14 @@ class Intake:
             taken += 1
         return taken
 
+    async def _admitted(self, permits: int, stopping: asyncio.Event) -> int:
+        """How many messages to ask for, as soon as the gate lets any in; 0 once the worker stops."""
+        while not stopping.is_set():
+            if limit := self._gate.admit(permits):
+                return limit
+            await _first_of(self._gate.changed(), stopping.wait())
+        return 0
+
     async def _receive(self, limit: int, wait: float) -> tuple[int, float]:
         """How many messages were received, and for how many seconds the poller should rest now."""
         asked = self._clock.monotonic()
@@ -86,7 +126,8 @@ class Intake:
                 step.result(messages=len(messages))
         except Exception as error:  # noqa: BLE001 - a worker must outlive whatever one call met
             return 0, self._after_failure(error)
-        self.failed_polls = 0
+        if self.failed_polls:
+            self.failed_polls, self.since = 0, self._clock.now()
         if messages:
             self.empty_polls = 0
             self._on_messages(messages, asked)
@@ -100,16 +141,18 @@ class Intake:
         else:
             known = TransientError(f"receiving met a foreign error: {type(error).__name__}: {error}; it is tried again")
             known.__cause__ = error
+        if not self.failed_polls:
+            self.since = self._clock.now()
         self.failed_polls += 1
         self.last_error = known
         self._on_error(known)
         return self._backoff.delay(self.failed_polls)
 
-    async def _rest(self, seconds: float, stopping: asyncio.Event) -> None:
-        resting = asyncio.create_task(self._clock.sleep(seconds))
-        stopped = asyncio.create_task(stopping.wait())
-        try:
-            await asyncio.wait({resting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            resting.cancel()
-            stopped.cancel()
+
+async def _first_of(*waits: Awaitable[Any]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -17,22 +17,36 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Delays that double from ``first`` seconds up to ``cap`` seconds, with jitter so that a crowd spreads out."""
+    """Delays that double, or grow by ``growth``, from ``first`` seconds up to ``cap`` seconds.
+
+    They are jittered, so that a crowd spreads out.
+    """
 
     first: float
     cap: float
+    growth: float = 2
 
     def delay(self, attempt: int, *, chance: Callable[[], float] = random.random) -> float:
         """Seconds to wait after the ``attempt``-th try (1 is the first): between half and all of the full delay.
 
         ``chance`` gives a number from 0 to 1; tests pass their own.
         """
-        full = min(self.cap, self.first * 2.0 ** min(max(attempt, 1) - 1, 32))
+        full = min(self.cap, self.first * float(self.growth) ** min(max(attempt, 1) - 1, 32))
         return full * (0.5 + chance() / 2)
 
 
 GIVE_BACK = Backoff(first=30, cap=900)
 """How long a failed message stays invisible, by its receive count."""
+
+DENIED = Backoff(first=300, cap=21_600, growth=8)
+"""How long a message stays invisible that waits for an operator, by its receive count.
+
+Five minutes, forty, and then about six hours: no message is received five times within six hours, and one that a
+redrive policy gives five tries outlives a working day.
+"""
+
+PROBE = Backoff(first=5, cap=300)
+"""How long until the next attempt to go on, after so many in vain."""
 
 POLL = Backoff(first=0.5, cap=30)
 """How long a poller rests after failed calls in a row."""

@@ -3,7 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from cloudtrail_processing.errors import Claimed, Disposition, LeaseLost, RetryLater, Stopped
+from cloudtrail_processing.errors import (
+    Claimed,
+    ConfigurationError,
+    CredentialsError,
+    Disposition,
+    LeaseLost,
+    RetryLater,
+    Stopped,
+)
 from cloudtrail_processing.flow import (
     Delete,
     Failed,
@@ -18,10 +26,11 @@ from cloudtrail_processing.flow import (
 )
 
 
-def settle(handled: Handled, *, delay: float) -> Verdict:
+def settle(handled: Handled, *, delay: float, denied: float | None = None) -> Verdict:
     """Decide what becomes of a message from what became of everything it names.
 
-    ``delay`` is how many seconds a message that failed stays invisible, unless a processor asked for another time.
+    ``delay`` is how many seconds a message that failed stays invisible, unless a processor asked for another time;
+    ``denied`` is the same for one that waits until an operator has changed something (``delay`` unless given).
     Fewer outcomes than named things is no evidence: the message is kept. Among several failures the most hopeful one
     decides, because a rejected message is not tried again: release, then retry, then reject.
     """
@@ -36,7 +45,8 @@ def settle(handled: Handled, *, delay: float) -> Verdict:
     if stopped := [failed for failed in failures if isinstance(failed.error, Stopped)]:
         return Release(reason=_reason(stopped))
     if hopeful := [failed for failed in failures if disposition(failed) is not Disposition.REJECT]:
-        return Retry(after=max(_wait(failed, delay) for failed in hopeful), reason=_reason(hopeful))
+        waits = [_wait(failed, delay, denied=delay if denied is None else denied) for failed in hopeful]
+        return Retry(after=max(waits), reason=_reason(hopeful))
     if failures:
         return Reject(after=delay, reason=_reason(failures), error=type(failures[0].error).__name__)
     return Retry(after=delay, reason="nothing was settled")
@@ -63,8 +73,13 @@ def disposition(failed: Failed) -> Disposition:
     return Disposition.RETRY if own is Disposition.SKIP else own
 
 
-def _wait(failed: Failed, delay: float) -> float:
-    """The seconds that a processor or a claim asked for; the usual ones without any, or with what is no number."""
+def _wait(failed: Failed, delay: float, *, denied: float) -> float:
+    """The seconds that a processor or a claim asked for; the usual ones without any, or with what is no number.
+
+    Without credentials nothing is received at all, so no receive is wasted by coming back soon.
+    """
+    if isinstance(failed.error, ConfigurationError) and not isinstance(failed.error, CredentialsError):
+        return denied
     asked: object = failed.error.after if isinstance(failed.error, RetryLater | Claimed) else None
     return max(0.0, asked) if isinstance(asked, int | float) and not math.isnan(asked) else delay
 

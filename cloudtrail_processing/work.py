@@ -38,18 +38,26 @@ class Work:
         leases: Leases,
         settling: Settling,
         delays: Backoff,
+        denied: Backoff,
         stopping: asyncio.Event,
         give_back: Callable[[], None],
+        on_handled: Callable[[Handled], None],
         on_broken: Callable[[BaseException, str], None],
     ) -> None:
-        """``give_back`` returns one permit to the intake; ``on_broken`` must end the worker."""
+        """``delays`` and ``denied`` hide what failed, by its receive count; ``denied`` what waits for an operator.
+
+        ``give_back`` returns one permit to the intake; ``on_handled`` is told what became of each message's logs before
+        that; ``on_broken`` must end the worker.
+        """
         self._handle = handle
         self._pool = pool
         self._leases = leases
         self._settling = settling
         self._delays = delays
+        self._denied = denied
         self._stopping = stopping
         self._give_back = give_back
+        self._on_handled = on_handled
         self._on_broken = on_broken
         self._at_work: set[Lease] = set()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -114,7 +122,8 @@ class Work:
             return Release("the worker stops")
         if not in_order:
             return Release("an earlier message of its group is not settled")
-        delay = self._delays.delay(lease.message.receive_count)
+        count = lease.message.receive_count
+        delay = self._delays.delay(count)
         try:
             handled = await asyncio.get_running_loop().run_in_executor(
                 self._pool, functools.partial(self._in_thread, lease)
@@ -122,7 +131,8 @@ class Work:
         except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - the pool's, or a processor's way out
             self._on_broken(error, "the pool of threads")
             return Retry(after=delay, reason=f"the pool of threads failed: {type(error).__name__}")
-        return settle(handled, delay=delay)
+        self._on_handled(handled)
+        return settle(handled, delay=delay, denied=self._denied.delay(count))
 
     def _in_thread(self, lease: Lease) -> Handled:
         self._at_work.add(lease)

@@ -12,7 +12,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from cloudtrail_processing.circuit import Circuit
 from cloudtrail_processing.errors import TransientError
+from cloudtrail_processing.health import Health, HealthState
 from cloudtrail_processing.hooks import Hooks
 from cloudtrail_processing.intake import Intake
 from cloudtrail_processing.leases import Leases
@@ -21,7 +23,7 @@ from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.ports import BATCH, Clock, DeadLetters, Queue, QueueInfo
 from cloudtrail_processing.processor import EventProcessor, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter
-from cloudtrail_processing.retry import GIVE_BACK, POLL, Backoff, within
+from cloudtrail_processing.retry import DENIED, GIVE_BACK, POLL, Backoff, within
 from cloudtrail_processing.settling import Settling
 from cloudtrail_processing.usercode import UserCode
 from cloudtrail_processing.work import Work, end
@@ -34,6 +36,8 @@ EMPTY_POLLS = 3
 """Empty answers in a row that make a queue look drained: SQS samples its servers, so one proves little."""
 FAILED_POLLS = 5
 """Failed calls in a row that end a drain; a worker that runs goes on for ever."""
+FAILED_TRIES = 2
+"""Vain attempts to go on, after nothing worked any more, that end a drain; a worker that runs goes on for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Pace:
     visibility_timeout: int = 300
     grace_time: float = 20
     give_back: Backoff = GIVE_BACK
+    denied: Backoff = DENIED
     poll_backoff: Backoff = POLL
 
 
@@ -67,10 +72,12 @@ class Worker:
         reporter: ProgressReporter | None = None,
         pool: Executor | None = None,
         dead_letters: DeadLetters | None = None,
+        circuit: Circuit | None = None,
     ) -> None:
         """``pool`` runs the work; without one the worker makes its own of ``pace.threads`` threads.
 
         ``dead_letters`` takes rejected messages; without it they stay in the queue, for its redrive policy.
+        ``circuit`` is the one whose ``blocked`` the pipeline asks.
         """
         self._pace = pace or Pace()
         self._queue = queue
@@ -79,7 +86,9 @@ class Worker:
         self._clock = clock
         self._owns_pool = pool is None
         self._pool = ThreadPoolExecutor(self._pace.threads, "data-plane") if pool is None else pool
-        self._stopping = asyncio.Event()
+        self._circuit = Circuit(clock) if circuit is None else circuit
+        self._probe = pipeline.probe
+        self._stopping, self._stopped_at = asyncio.Event(), clock.now()
         progress = Progress(ProgressReporter() if reporter is None else reporter)
         self._leases = Leases(queue, visibility=self._pace.visibility_timeout, clock=clock)
         patience = max(self._pace.grace_time, AFTER_GRACE)
@@ -96,6 +105,7 @@ class Worker:
             clock=clock,
             progress=progress,
             backoff=self._pace.poll_backoff,
+            gate=self._circuit,
             on_messages=lambda messages, asked: self._work.accept(messages, asked),
             on_error=lambda error: self._hooks.tell(Failure(Stage.POLL, error)),
         )
@@ -105,8 +115,10 @@ class Worker:
             leases=self._leases,
             settling=self._settling,
             delays=self._pace.give_back,
+            denied=self._pace.denied,
             stopping=self._stopping,
             give_back=self._intake.give_back,
+            on_handled=self._circuit.observe,
             on_broken=self._break,
         )
         self._used = False
@@ -116,7 +128,9 @@ class Worker:
 
     def stop(self) -> None:
         """Stop receiving and finish what is in hand. To be called on the event loop's thread; may be called again."""
-        self._stopping.set()
+        if not self._stopping.is_set():
+            self._stopped_at = self._clock.now()
+            self._stopping.set()
 
     @property
     def stopping(self) -> bool:
@@ -127,6 +141,18 @@ class Worker:
     def in_hand(self) -> int:
         """How many messages were received and have no verdict in effect yet."""
         return len(self._leases)
+
+    @property
+    def health(self) -> Health:
+        """How the worker is now."""
+        circuit, intake = self._circuit, self._intake
+        if self._stopping.is_set():
+            return Health(HealthState.STOPPING, "", self._stopped_at)
+        if not circuit.is_closed:
+            return Health(HealthState.PAUSED, circuit.why, circuit.since)
+        if intake.trouble:
+            return Health(HealthState.FAILING, intake.trouble, intake.since)
+        return Health(HealthState.OK, circuit.why, max(circuit.since, intake.since))
 
     async def run(self) -> None:
         """Work until ``stop`` is called; return when everything in hand is settled or given back.
@@ -153,6 +179,8 @@ class Worker:
             await self._clock.sleep(0.1 if idle_since is None else min(1, patience))
             if self._intake.last_error is not None and self._intake.failed_polls >= FAILED_POLLS:
                 raise self._intake.last_error
+            if self._circuit.error is not None and self._circuit.failed_tries >= FAILED_TRIES:
+                raise self._circuit.error
             if self._work.tasks or self._intake.empty_polls < EMPTY_POLLS:
                 idle_since = None
                 continue
@@ -177,14 +205,15 @@ class Worker:
         background: list[asyncio.Task[None]] = []
         try:
             batch = await self._introduce()
-            background += [self._background(self._leases.keep()), self._background(self._settling.run())]
+            probes = self._circuit.run(self._probe, pool=self._pool)
+            background += [self._background(it) for it in (self._leases.keep(), self._settling.run(), probes)]
             await self._hooks.start(self._stopping)
             self._tell_that_it_receives()
             poll = functools.partial(self._intake.poll, wait=wait, stopping=self._stopping, batch=batch)
             pollers += [self._background(poll()) for _ in range(self._pace.pollers)]
             yield
         finally:
-            self._stopping.set()
+            self.stop()
             try:
                 await self._finish(pollers)
             finally:
@@ -223,7 +252,7 @@ class Worker:
     def _break(self, error: BaseException, what: str) -> None:
         logger.critical("%s failed: the worker stops", what, exc_info=error)
         self._broken = self._broken or error
-        self._stopping.set()
+        self.stop()
 
     async def _finish(self, pollers: Sequence[asyncio.Task[None]]) -> None:
         """Stop in order: receive nothing more, finish within the grace time, interrupt, give back what is left."""
@@ -251,8 +280,7 @@ class Worker:
 
     def _tell_that_it_receives(self) -> None:
         if not self._stopping.is_set():
-            names = ", ".join(processor.name for processor in self._processors)
-            pace = self._pace
+            names, pace = ", ".join(processor.name for processor in self._processors), self._pace
             logger.info("receiving for %s: %d thread(s), %d poller(s)", names, pace.threads, pace.pollers)
 
     async def _close(self) -> None:
@@ -267,6 +295,6 @@ class Worker:
         except TimeoutError:
             logger.exception("async user code does not end: it blocks its event loop")
         finally:
-            self.stuck = self.stuck or self._hooks.stuck
+            self.stuck = self.stuck or self._hooks.stuck or self._circuit.is_probing
             if self._owns_pool:
                 self._pool.shutdown(wait=False)

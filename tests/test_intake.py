@@ -17,6 +17,30 @@ from cloudtrail_processing.testing import FakeQueue, Faults, LostResponse, Manua
 DOWN = TransientError("down")
 
 
+class Open:
+    """Lets everything in, as long as it is ``open``; notes what it was told."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.most: int | None = None
+        self.told: list[int] = []
+        self._change = asyncio.Event()
+
+    def admit(self, limit: int) -> int:
+        return min(limit, self.most or limit) if self.open else 0
+
+    async def changed(self) -> None:
+        await self._change.wait()
+
+    def received(self, messages: int) -> None:
+        self.told.append(messages)
+
+    def change(self, *, is_open: bool) -> None:
+        self.open = is_open
+        self._change.set()
+        self._change = asyncio.Event()
+
+
 class Gate:
     """An intake over a fake queue; ``limits`` are what each receive asked for, ``at`` when it was sent."""
 
@@ -40,6 +64,7 @@ class Gate:
         self.errors: list[CloudTrailProcessingError] = []
         self.stopping = asyncio.Event()
         self.empty_at_once = False
+        self.gate = Open()
         self.intake = Intake(
             self,  # type: ignore[arg-type]
             permits=permits,
@@ -47,6 +72,7 @@ class Gate:
             clock=self.clock,
             progress=Progress(reporter or ProgressReporter()),
             backoff=backoff or Backoff(first=1, cap=8),
+            gate=self.gate,
             on_messages=self._take,
             on_error=self.errors.append,
         )
@@ -289,3 +315,67 @@ def test_every_poll_is_reported_with_its_count_and_its_outcome() -> None:
         (ProgressState.POLL_QUEUE, False, 0),
         (ProgressState.POLL_QUEUE, True, 3),
     ]
+
+
+# ── the gate ──
+
+
+def test_nothing_is_received_while_the_gate_is_shut_and_all_of_it_goes_on_afterwards() -> None:
+    gate = Gate(3)
+
+    async def case() -> None:
+        gate.gate.open = False
+        polls = [asyncio.ensure_future(gate.intake.poll(wait=20, stopping=gate.stopping)) for _ in range(2)]
+        await gate.clock.elapse(1000)
+        assert gate.at == []
+        gate.gate.change(is_open=True)
+        await gate.clock.elapse(1)
+        assert len(gate.taken) == 3
+        gate.stopping.set()
+        gate.give_back(3)
+        await finished(asyncio.gather(*polls), gate.clock)
+        assert gate.free() == 4
+
+    asyncio.run(case())
+
+
+def test_a_shut_gate_delays_no_stop() -> None:
+    gate = Gate(3)
+
+    async def case() -> None:
+        gate.gate.open = False
+        poll = asyncio.ensure_future(gate.intake.poll(wait=20, stopping=gate.stopping))
+        await gate.clock.elapse(1)
+        gate.stopping.set()
+        await finished(poll, gate.clock, within=0.1)
+        assert (gate.free(), gate.at) == (4, [])
+
+    asyncio.run(case())
+
+
+def test_a_gate_may_let_in_fewer_and_hears_how_many_came() -> None:
+    gate = Gate(3, faults=Faults(receive=[None, DOWN, None, None]))
+    gate.gate.most = 1
+    asyncio.run(gate.poll_for(30))
+    assert set(gate.limits) == {1}
+    assert gate.gate.told[:5] == [1, 0, 1, 1, 0]
+
+
+def test_polls_that_fail_again_and_again_are_trouble_until_one_goes_well() -> None:
+    gate = Gate(faults=Faults(receive=[DOWN] * 4))
+
+    async def case() -> None:
+        poll = asyncio.ensure_future(gate.intake.poll(wait=1, stopping=gate.stopping))
+        await gate.clock.elapse(0.1)
+        since = gate.intake.since
+        assert gate.intake.trouble == ""
+        await gate.clock.elapse(5)
+        assert gate.intake.trouble.endswith("polls of the queue failed in a row: down")
+        assert gate.intake.since == since
+        await gate.clock.elapse(20)
+        assert gate.intake.trouble == ""
+        assert gate.intake.since > since
+        gate.stopping.set()
+        await finished(poll, gate.clock)
+
+    asyncio.run(case())
