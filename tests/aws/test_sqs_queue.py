@@ -28,6 +28,7 @@ class Scripted:
         return self.answer
 
     receive_message = delete_message_batch = change_message_visibility_batch = get_queue_attributes = _say
+    send_message_batch = _say
 
 
 def _queue(answer: dict[str, Any], url: str = URL) -> tuple[SqsQueue, Scripted]:

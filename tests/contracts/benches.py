@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from cloudtrail_processing.flow import LogObject
-from cloudtrail_processing.ports import KeySource, LogStore, Queue
+from cloudtrail_processing.ports import DeadLetters, KeySource, LogStore, Queue
 from cloudtrail_processing.testing import EmbeddedAws, FakeLogStore, FakeQueue, ManualClock
 
 Case = Callable[["Subject"], Awaitable[None]]
@@ -24,6 +24,7 @@ class Subject:
     """A queue under test and what surrounds it."""
 
     queue: Queue
+    dead_letters: DeadLetters
     send: Send
     elapse: Callable[[float], None]
     left: Callable[[], int]
@@ -40,7 +41,7 @@ class FakeBench:
             clock = ManualClock()
             queue = FakeQueue(clock=clock, fifo=fifo, max_receive_count=max_receive_count)
             left, dead = (lambda: queue.messages_left), (lambda: len(queue.dead_letters))
-            await case(Subject(queue, queue.send, clock.advance, left, dead))
+            await case(Subject(queue, queue, queue.send, clock.advance, left, dead))
 
         asyncio.run(go())
 
@@ -61,7 +62,9 @@ class EmbeddedBench:
                 queue = await stack.enter_async_context(aws.queue(url))
                 dead = aws.dead_letters_of(url)
                 await case(
-                    Subject(queue, send, aws.elapse, lambda: aws.messages_left(url), lambda: aws.messages_left(dead))
+                    Subject(
+                        queue, queue, send, aws.elapse, lambda: aws.messages_left(url), lambda: aws.messages_left(dead)
+                    )
                 )
 
         asyncio.run(go())

@@ -4,6 +4,8 @@ import pytest
 from contracts.benches import QueueBench, Subject
 
 from cloudtrail_processing.flow import QueueMessage
+from cloudtrail_processing.letters import ERROR, MESSAGE_ID, REASON, RECEIVE_COUNT
+from cloudtrail_processing.ports import Letter
 
 
 def test_a_message_arrives_whole_with_its_first_receive_count(bench: QueueBench) -> None:
@@ -198,3 +200,66 @@ def test_the_queue_tells_its_counts_and_its_redrive_policy(bench: QueueBench, *,
         assert (info.dead_letter_arn or "").startswith("arn:aws:sqs:")
 
     bench.run(case, fifo=fifo, max_receive_count=7)
+
+
+def rejected(number: int = 1, *, body: str = "{}", group: str | None = None, **attributes: str) -> Letter:
+    message = QueueMessage(f"id-{number}", body, "receipt", receive_count=3, group=group, attributes=attributes)
+    return Letter(message, "CorruptLog", "CorruptLog: s3://trail/é:\nnot gzip")
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_letter_arrives_with_its_body_unchanged_and_with_what_went_wrong(bench: QueueBench, *, fifo: bool) -> None:
+    async def case(it: Subject) -> None:
+        body = ' {"é": [1, 2]}\t\r\n\U0001f600'
+        assert not await it.dead_letters.post([rejected(body=body, team="blue", SenderId="AIDA")])
+        [message] = await it.queue.receive(limit=10, wait=0, visibility=30)
+        assert message.body == body
+        told = {name: text for name, text in message.attributes.items() if "CloudTrailProcessing" in name}
+        assert told == {
+            ERROR: "CorruptLog",
+            REASON: "CorruptLog: s3://trail/é: not gzip",
+            MESSAGE_ID: "id-1",
+            RECEIVE_COUNT: "3",
+        }
+        assert message.attributes["team"] == "blue"
+        assert message.attributes.get("SenderId") != "AIDA"
+
+    bench.run(case, fifo=fifo)
+
+
+def test_ten_letters_go_in_one_call_and_not_one_more(bench: QueueBench) -> None:
+    async def case(it: Subject) -> None:
+        letters = [rejected(number) for number in range(11)]
+        with pytest.raises(ValueError, match="10 messages"):
+            await it.dead_letters.post(letters)
+        assert not await it.dead_letters.post([])
+        assert it.left() == 0
+        assert not await it.dead_letters.post(letters[:10])
+        assert it.left() == 10
+
+    bench.run(case)
+
+
+def test_on_a_fifo_queue_a_letter_keeps_its_group_and_is_stored_once(bench: QueueBench) -> None:
+    async def case(it: Subject) -> None:
+        for _ in range(2):
+            assert not await it.dead_letters.post([rejected(1, group="blue"), rejected(2)])
+        received = await it.queue.receive(limit=10, wait=0, visibility=30)
+        assert sorted((message.attributes[MESSAGE_ID], message.group) for message in received) == [
+            ("id-1", "blue"),
+            ("id-2", "id-2"),
+        ]
+        assert it.left() == 2
+
+    bench.run(case, fifo=True)
+
+
+def test_a_letter_that_is_rejected_again_tells_only_of_the_last_time(bench: QueueBench) -> None:
+    async def case(it: Subject) -> None:
+        await it.dead_letters.post([rejected(1)])
+        [first] = await it.queue.receive(limit=10, wait=0, visibility=30)
+        await it.dead_letters.post([Letter(first, "NotAllowed", "NotAllowed: no")])
+        [second] = await it.queue.receive(limit=10, wait=0, visibility=30)
+        assert (second.attributes[ERROR], second.attributes[MESSAGE_ID]) == ("NotAllowed", first.message_id)
+
+    bench.run(case)
