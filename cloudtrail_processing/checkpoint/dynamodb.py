@@ -20,7 +20,7 @@ from cloudtrail_processing.errors import ConfigurationError, TransientError
 from cloudtrail_processing.ports import Claim
 from cloudtrail_processing.retry import Backoff
 
-_FREE = "attribute_not_exists(id) OR (is_finished = :false AND (held_until <= :now OR held_from > :now))"
+_FREE = "attribute_not_exists(held_by) OR (is_finished = :false AND (held_until <= :now OR held_from > :now))"
 _TAKE = (
     "SET held_by = :token, held_from = :from, held_until = :until, expires_at = :expires, log_id = :log, "
     "processor_name = :processor, next_index = if_not_exists(next_index, :zero), "
@@ -268,7 +268,7 @@ def _updated(client: Any, **request: Any) -> tuple[bool, _Attributes]:
 
 def _place(item: _Attributes) -> Place:
     """The place in an item; an item that is missing is a place nobody holds."""
-    if not item:
+    if "held_by" not in item:
         return Place()
     number = {name: float(item[name]["N"]) for name in ("held_from", "held_until")}
     return Place(int(item["next_index"]["N"]), bool(item["is_finished"]["BOOL"]), item["held_by"]["S"], **number)

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from types import TracebackType
@@ -215,6 +215,22 @@ class EmbeddedAws:
 _CREATED: Mapping[str, Any] = {"Events": ["s3:ObjectCreated:*"]}
 
 
+_Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def _conditions_in_turn(application: _Application) -> _Application:
+    """One DynamoDB request at a time: moto checks a condition and writes in two steps, and two could win at once."""
+    lock = threading.Lock()
+
+    def answer(request: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not request.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
+            return application(request, start_response)
+        with lock:
+            return application(request, start_response)
+
+    return answer
+
+
 def _serve() -> "BaseWSGIServer":
     """A server on a free port, emptied of what an earlier one in this process left behind, and silent."""
     try:
@@ -231,5 +247,5 @@ def _serve() -> "BaseWSGIServer":
             """Keep requests out of the terminal: the worker's own lines are what a reader wants."""
 
     BackendDict.reset()
-    application = DomainDispatcherApplication(create_backend_app)
+    application = _conditions_in_turn(DomainDispatcherApplication(create_backend_app))
     return make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)

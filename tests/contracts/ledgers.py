@@ -1,0 +1,96 @@
+"""The three checkpoints, and the three memories of events, as several workers share them; on a clock that is set."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from cloudtrail_processing.checkpoint.dynamodb import DynamoCheckpoint, DynamoSeen
+from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint, MemorySeen
+from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint, SqliteSeen
+from cloudtrail_processing.ports import Checkpoint, SeenEvents
+from cloudtrail_processing.testing import EmbeddedAws
+
+KINDS = ["memory", "sqlite", "dynamodb"]
+CLAIM_TIME = 300
+WINDOW = 600
+
+
+@dataclass
+class Time:
+    """Seconds since the epoch, as a test says."""
+
+    at: float = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """``worker()`` and ``memory()`` are what one more worker process would open on the same place."""
+
+    worker: Callable[[], Checkpoint]
+    memory: Callable[[], SeenEvents]
+    time: Time = field(default_factory=Time)
+
+
+@contextmanager
+def ledger(kind: str, *, folder: Path, aws: Callable[[], EmbeddedAws]) -> Iterator[Ledger]:
+    with ExitStack() as closing:
+        match kind:
+            case "memory":
+                yield in_memory()
+            case "sqlite":
+                yield in_file(folder / f"{uuid.uuid4()}.db", closing)
+            case _:
+                yield in_table(aws(), closing)
+
+
+def in_memory() -> Ledger:
+    time = Time()
+    checkpoint = MemoryCheckpoint(claim_time=CLAIM_TIME, now=time)
+    seen = MemorySeen(WINDOW, now=time)
+    return Ledger(lambda: checkpoint, lambda: seen, time)
+
+
+def in_file(path: Path, closing: ExitStack) -> Ledger:
+    time = Time()
+
+    def worker() -> Checkpoint:
+        checkpoint = SqliteCheckpoint(path, claim_time=CLAIM_TIME, now=time)
+        closing.callback(checkpoint.close)
+        return checkpoint
+
+    def memory() -> SeenEvents:
+        seen = SqliteSeen(path, window=WINDOW, now=time)
+        closing.callback(seen.close)
+        return seen
+
+    return Ledger(worker, memory, time)
+
+
+def in_table(aws: EmbeddedAws, closing: ExitStack) -> Ledger:
+    time, table = Time(), f"table-{uuid.uuid4()}"
+    DynamoCheckpoint(table, aws.options).create_table()
+
+    def worker() -> Checkpoint:
+        checkpoint = DynamoCheckpoint(table, aws.options, claim_time=CLAIM_TIME, now=time)
+        closing.callback(checkpoint.close)
+        return checkpoint
+
+    def memory() -> SeenEvents:
+        seen = DynamoSeen(table, aws.options, window=WINDOW, now=time)
+        closing.callback(seen.close)
+        return seen
+
+    return Ledger(worker, memory, time)
+
+
+@pytest.fixture(params=KINDS)
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    with ledger(request.param, folder=tmp_path, aws=lambda: request.getfixturevalue("aws")) as made:
+        yield made
