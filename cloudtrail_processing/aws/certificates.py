@@ -52,7 +52,9 @@ def _content(response: AWSResponse, url: str) -> bytes:
         raise TransientError(f"fetching the certificate {url} failed with status {status}; it is tried again later")
     if status != 200:
         raise NotAllowed(f"there is no certificate at its SigningCertURL (status {status})")
-    content = response.raw.read(_LARGEST + 1)
+    content = bytearray()
+    while len(content) <= _LARGEST and (piece := response.raw.read(_LARGEST)):
+        content += piece  # until nothing comes: only then a body that ends early is noticed
     if len(content) > _LARGEST:
         raise NotAllowed(f"what lies at its SigningCertURL is larger than a certificate ({_LARGEST} bytes at most)")
     return bytes(content)
