@@ -204,7 +204,7 @@ def _given_up(entry: _Entry, reason: str, error: Exception | None) -> CloudTrail
     tries = f"in {entry.attempts} tries: {reason}"
     if entry.letter:
         what = f"be sent to the dead-letter queue {tries}"
-        after = "it stays in its own queue and is sent again when it comes back; may this worker send to that queue?"
+        after = "it stays in its own queue and is sent again when it comes back; see whether this worker may send there"
     else:
         what = f"be settled ({type(entry.verdict).__name__.lower()}) {tries}"
         after = "it comes back when its visibility timeout is over"

@@ -128,6 +128,7 @@ class Bench:
         user_code = UserCode()
         return Worker(
             queue=changed.pop("queue", self.queue),
+            dead_letters=changed.pop("dead_letters", None),
             pipeline=self.pipeline(chosen, user_code, **changed),
             processors=chosen,
             user_code=user_code,

@@ -3,14 +3,16 @@
 import asyncio
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
 import pytest
 from bench import finished
 
 from cloudtrail_processing.errors import ConfigurationError, TransientError
 from cloudtrail_processing.flow import Delete, QueueMessage, Reject, Release, Retry, Verdict
-from cloudtrail_processing.ports import EntryFailure
+from cloudtrail_processing.letters import ERROR, REASON
+from cloudtrail_processing.ports import EntryFailure, Letter, Unsent
 from cloudtrail_processing.processor import Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter, ProgressState, ProgressStatus
 from cloudtrail_processing.retry import Backoff
@@ -20,15 +22,24 @@ from cloudtrail_processing.testing.faults import Fault
 
 DOWN = TransientError("down")
 ATTEMPTS = 4
+REJECT = Reject(60, "CorruptLog: s3://trail/a: not gzip", error="CorruptLog")
+COPIED = Delete(copied=True)
+T = TypeVar("T")
 
 
 class Desk:
     """A settling over a fake queue that notes the size of every call."""
 
     def __init__(
-        self, count: int = 1, *, faults: Faults | None = None, reporter: ProgressReporter | None = None
+        self,
+        count: int = 1,
+        *,
+        faults: Faults | None = None,
+        reporter: ProgressReporter | None = None,
+        dead_faults: Faults | None = None,
     ) -> None:
         self.clock = ManualClock()
+        self.dead = FakeQueue(clock=self.clock, faults=dead_faults)
         self.queue = FakeQueue(map(str, range(count)), clock=self.clock, faults=faults)
         self.calls: list[tuple[str, int]] = []
         self.failures: list[Failure] = []
@@ -39,6 +50,7 @@ class Desk:
             on_failure=self.failures.append,
             attempts=ATTEMPTS,
             backoff=Backoff(first=1, cap=4),
+            dead_letters=self,
         )
 
     async def delete(self, messages: Sequence[QueueMessage]) -> Sequence[EntryFailure]:
@@ -49,6 +61,10 @@ class Desk:
         self.calls.append(("change", len(changes)))
         return await self.queue.change_visibility(changes)
 
+    async def post(self, letters: Sequence[Letter]) -> Sequence[Unsent]:
+        self.calls.append(("post", len(letters)))
+        return await self.dead.post(letters)
+
     async def receive(self) -> list[QueueMessage]:
         received: list[QueueMessage] = []
         while more := await self.queue.receive(limit=10, wait=0, visibility=300):
@@ -56,12 +72,28 @@ class Desk:
         return received
 
     async def settle(self, *verdicts: tuple[QueueMessage, Verdict], until: float = math.inf) -> list[Settled]:
+        return await self.carried_out(
+            *(self.settling.settle(message, verdict, until=until) for message, verdict in verdicts)
+        )
+
+    async def carried_out(self, *settles: Awaitable[T]) -> list[T]:
         running = asyncio.ensure_future(self.settling.run())
-        settles = [self.settling.settle(message, verdict, until=until) for message, verdict in verdicts]
-        settled: list[Settled] = await finished(asyncio.gather(*settles), self.clock)
+        settled: list[T] = await finished(asyncio.gather(*settles), self.clock)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         return settled
+
+    def copy_all(self) -> list[Delete | Reject]:
+        """What is left to do about each message after it was to be copied."""
+
+        async def case() -> list[Delete | Reject]:
+            return await self.carried_out(*(self.settling.copy(message, REJECT) for message in await self.receive()))
+
+        return asyncio.run(case())
+
+    def in_dead_letters(self) -> list[str]:
+        """The bodies there, without what was received or deleted; sorted as numbers."""
+        return sorted((held.body for held in self.dead._held.values()), key=int)
 
     def all_at_once(self, verdict: Verdict) -> list[Settled]:
         async def case() -> list[Settled]:
@@ -251,3 +283,103 @@ def test_every_try_to_delete_is_reported_with_how_it_went() -> None:
     mine, filtered = ProgressState.DELETE_MESSAGE, ProgressState.DELETE_FILTERED_MESSAGE
     assert [step for step in steps if step[0] is mine] == [(mine, False), (mine, True)]
     assert [step for step in steps if step[0] is filtered] == [(filtered, False), (filtered, False), (filtered, True)]
+
+
+def test_rejected_messages_are_copied_in_tens_and_only_then_may_be_deleted() -> None:
+    desk = Desk(23)
+    assert desk.copy_all() == [COPIED] * 23
+    assert sorted(desk.calls) == [("post", 3), ("post", 10), ("post", 10)]
+    assert desk.in_dead_letters() == [str(number) for number in range(23)]
+    assert desk.queue.messages_left == 23
+
+
+def test_a_copy_tells_why_it_was_rejected() -> None:
+    desk = Desk()
+    desk.copy_all()
+    [copy] = asyncio.run(desk.dead.receive(limit=1, wait=0, visibility=30))
+    assert (copy.attributes[ERROR], copy.attributes[REASON]) == (REJECT.error, REJECT.reason)
+
+
+def test_only_letters_that_were_not_confirmed_are_sent_again() -> None:
+    desk = Desk(10, dead_faults=Faults(post=[FailEntries((2, 7)), FailEntries((0,))]))
+    assert desk.copy_all() == [COPIED] * 10
+    assert desk.calls == [("post", 10), ("post", 2), ("post", 1)]
+    assert desk.in_dead_letters() == [str(number) for number in range(10)]
+    assert not desk.failures
+
+
+@pytest.mark.parametrize("fault", [DOWN, RuntimeError("foreign"), FailEntries()], ids=repr)
+def test_a_post_that_fails_as_a_whole_is_tried_again(fault: Fault) -> None:
+    desk = Desk(10, dead_faults=Faults(post=[fault, fault]))
+    assert desk.copy_all() == [COPIED] * 10
+    assert desk.in_dead_letters() == [str(number) for number in range(10)]
+
+
+def test_a_copy_whose_confirmation_was_lost_is_sent_again() -> None:
+    desk = Desk(2, dead_faults=Faults(post=[LostResponse()]))
+    assert desk.copy_all() == [COPIED] * 2
+    assert desk.in_dead_letters() == ["0", "0", "1", "1"]
+
+
+@pytest.mark.parametrize(
+    "fault", [DOWN, ConfigurationError("denied"), RuntimeError("foreign"), FailEntries(), LostResponse()], ids=repr
+)
+def test_without_confirmation_a_message_stays_rejected_and_that_is_told(fault: Fault) -> None:
+    desk = Desk(3, dead_faults=Faults(post=itertools.repeat(fault)))
+    assert desk.copy_all() == [REJECT] * 3
+    assert len(desk.calls) == ATTEMPTS
+    assert [failure.stage for failure in desk.failures] == [Stage.SETTLE] * 3
+    text = str(desk.failures[0].error)
+    assert "message-1 could not be sent to the dead-letter queue in 4 tries" in text
+    assert "stays in its own queue" in text
+    assert isinstance(desk.failures[0].error, ConfigurationError) == isinstance(fault, ConfigurationError)
+
+
+def test_a_dead_letter_queue_that_does_not_answer_properly_confirms_nothing() -> None:
+    desk = Desk()
+
+    async def nonsense(letters: Sequence[Letter]) -> Sequence[Unsent]:
+        return None  # type: ignore[return-value]
+
+    desk.post = nonsense  # type: ignore[method-assign]
+    assert desk.copy_all() == [REJECT]
+
+
+def test_without_a_dead_letter_queue_nothing_is_sent() -> None:
+    desk = Desk()
+    plain = Settling(
+        desk.queue, clock=desk.clock, progress=Progress(ProgressReporter()), on_failure=desk.failures.append
+    )
+    [message] = asyncio.run(desk.receive())
+    assert asyncio.run(plain.copy(message, REJECT)) == REJECT
+    assert (plain.copies, desk.settling.copies, desk.calls) == (False, True, [])
+
+
+def test_a_message_whose_copying_was_cancelled_is_not_sent_any_more() -> None:
+    desk = Desk(dead_faults=Faults(post=[DOWN]))
+
+    async def case() -> None:
+        [message] = await desk.receive()
+        running = asyncio.ensure_future(desk.settling.run())
+        copy = asyncio.ensure_future(desk.settling.copy(message, REJECT))
+        await desk.clock.elapse(0.3)
+        copy.cancel()
+        await desk.clock.elapse(30)
+        running.cancel()
+        await asyncio.gather(running, copy, return_exceptions=True)
+
+    asyncio.run(case())
+    assert desk.calls == [("post", 1)]
+    assert desk.in_dead_letters() == []
+
+
+def test_the_delete_of_a_copied_message_is_reported_as_any_other() -> None:
+    told: list[ProgressStatus] = []
+
+    class Reporter(ProgressReporter):
+        def report_end(self, status: ProgressStatus, token: object) -> None:
+            told.append(status)
+
+    desk = Desk(reporter=Reporter())
+    desk.all_at_once(COPIED)
+    assert [(status.state, status.succeeded) for status in told] == [(ProgressState.DELETE_MESSAGE, True)]
