@@ -6,6 +6,7 @@ flushed to the disk, so what is read back is never ahead of what was delivered, 
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -69,6 +70,8 @@ class SqliteCheckpoint:
         self._claim_time = claim_time
         self._keep = keep_days * 86_400
         self._now = now
+        self._lock = threading.Lock()
+        self._in_work: set[_Key] = set()
 
     def claim(self, log: str, *, processor: str) -> Claim:
         """Take the log and say where to resume; ``Claimed`` while another worker has it."""
@@ -80,7 +83,10 @@ class SqliteCheckpoint:
                 _save(connection, key, place, now=now)
             if old is None:  # one comes, up to ten that are too old go: the file does not grow, and nobody waits
                 connection.execute(_PRUNE, (now - self._keep,))
-            return claim
+        if not claim.finished:
+            with self._lock:
+                self._in_work.add((log, processor))
+        return claim
 
     def advance(self, claim: Claim, next_index: int) -> None:
         """Every record before ``next_index`` is settled; on the disk when this returns. Renews the claim.
@@ -97,9 +103,11 @@ class SqliteCheckpoint:
     def finish(self, claim: Claim) -> None:
         """The whole log is settled, and is never claimed again; raises as ``advance`` does."""
         self._change(claim, lambda place, _now: places.finished(place, claim))
+        self._done(claim)
 
     def release(self, claim: Claim) -> None:
         """Let others claim the log at once, from where it stands; no error when it was taken over."""
+        self._done(claim)
         self._change(claim, lambda place, _now: places.released(place, claim))
 
     def close(self) -> None:
@@ -115,15 +123,17 @@ class SqliteCheckpoint:
             for statement in _PLACES:
                 connection.execute(statement)
 
-    def advance_in(self, connection: sqlite3.Connection, batch: EventBatch, *, processor: str) -> None:
+    def advance_in(self, connection: sqlite3.Connection, batch: EventBatch, *, processor: str | None = None) -> None:
         """Store that ``batch`` is settled inside the transaction that is open on the user's own connection.
 
-        Position and events are then committed together or not at all. ``processor`` is ``EventProcessor.name``. The
-        pipeline's own ``advance`` afterwards only repeats it. Raises ``ClaimLost``, to be let through so that the
-        transaction is rolled back, when another worker has delivered this batch or a part of it; ``ConfigurationError``
-        when the connection has another file open, or commits each statement by itself; else as ``advance`` does.
+        Position and events are then committed together or not at all; the pipeline's own ``advance`` afterwards only
+        repeats it. ``processor`` is the name by which the log was claimed; it may be left out in a pipeline, where
+        this object made the claim. Raises ``ClaimLost``, to be let through so that the transaction is rolled back, when
+        another worker has delivered this batch or a part of it; ``ConfigurationError`` when the connection has another
+        file open or commits each statement by itself, or for a wrong ``processor``; else as ``advance`` does.
         """
         self._check(connection)
+        processor = self._whose(batch.log.id, processor)
         log, name = _key(batch.log.id, processor)
         values = {
             "log": log,
@@ -148,6 +158,22 @@ class SqliteCheckpoint:
             new = change(old, now)
             if new is not None and new != old:
                 _save(connection, key, new, now=now)
+
+    def _done(self, claim: Claim) -> None:
+        with self._lock:
+            self._in_work.discard((claim.log, claim.processor))
+
+    def _whose(self, log: str, processor: str | None) -> str:
+        """The name of the claim that a position belongs to: under another one the pipeline would never find it."""
+        with self._lock:
+            names = sorted(name for each, name in self._in_work if each == log)
+        if processor is None and len(names) == 1:
+            return names[0]
+        if processor is None or (names and processor not in names):
+            raise ConfigurationError(
+                f"advance_in needs processor= with the name by which the log was claimed, one of {names}"
+            )
+        return processor
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Refuse what would store a position apart from its events: that would lose some or repeat some for ever."""

@@ -27,7 +27,7 @@ _CURES: Mapping[int, str] = {
     sqlite3.SQLITE_CANTOPEN: "make its folder, let this user write in it, and name a file there",
     sqlite3.SQLITE_CORRUPT: f"the file is damaged: {_REPLACE}",
     sqlite3.SQLITE_NOTADB: f"the file is no SQLite database: name another one; or {_REPLACE}",
-    sqlite3.SQLITE_ERROR: "a table in it has another shape than ours: name another file",
+    sqlite3.SQLITE_ERROR: "a table is missing (create_table makes it), or is another program's: name another file",
 }
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -40,12 +40,13 @@ class SqliteFile:
     Not to be carried over a fork.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, tables: Sequence[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, tables: Sequence[str], patience: float = PATIENCE) -> None:
         """``tables`` are the statements that make what is missing. Raises ``SettingsError`` when there is no name."""
         if os.fspath(path) in ("", ":memory:"):
             raise SettingsError("SQLite needs the name of a file here; in memory it would not outlive the process")
         self.path = Path(path).expanduser().absolute()
         self._tables = tables
+        self._patience = patience
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -76,7 +77,7 @@ class SqliteFile:
         with self._in_turn(), told(self.path):
             try:
                 if self._connection is None:
-                    self._connection = _open(self.path, self._tables)
+                    self._connection = _open(self.path, self._tables, patience=self._patience)
                 yield self._connection
             except BaseException as error:
                 self._recover(error)
@@ -85,7 +86,7 @@ class SqliteFile:
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
         """One thread at a time. None waits for ever, or as many threads would wait as long after each other."""
-        if not self._lock.acquire(timeout=PATIENCE):
+        if not self._lock.acquire(timeout=self._patience):
             raise TransientError(
                 f"the SQLite file {self.path} is busy: others have been writing; it is tried again later"
             )
@@ -134,10 +135,10 @@ def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def _open(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+def _open(path: Path, tables: Sequence[str], *, patience: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
-        _use_wal(connection, path)
+        _use_wal(connection, path, patience=patience)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("BEGIN IMMEDIATE")
         for statement in tables:
@@ -149,11 +150,11 @@ def _open(path: Path, tables: Sequence[str]) -> sqlite3.Connection:
     return connection
 
 
-def _use_wal(connection: sqlite3.Connection, path: Path) -> None:
+def _use_wal(connection: sqlite3.Connection, path: Path, *, patience: float) -> None:
     """Switch to WAL. SQLite does not wait by itself when several processes do that to a new file at once."""
     patiently = tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_busy),
-        stop=tenacity.stop_after_delay(PATIENCE),
+        stop=tenacity.stop_after_delay(patience),
         wait=tenacity.wait_random(0.005, 0.05),
         reraise=True,
     )
