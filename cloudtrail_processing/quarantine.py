@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from types import NoneType
 from typing import Any
 
 from cloudtrail_processing.errors import ConfigurationError, CorruptLog, TransientError
@@ -70,11 +71,10 @@ def from_line(line: bytes, *, place: str) -> Quarantined:
     try:
         found: Any = json.loads(line)
         raw = found["raw"].encode("utf-8") if "raw" in found else base64.b64decode(found["raw_base64"], validate=True)
-        log = log_object(
-            _text(found["bucket"]), _text(found["key"]), version_id=found["version_id"], etag=found["etag"]
-        )
-        record = RejectedRecord(log, int(found["index"]), raw, _text(found["error"]))
-        return Quarantined(record, datetime.fromisoformat(found["time"]), place)
+        version_id, etag = (_typed(found[name], str, NoneType) for name in ("version_id", "etag"))
+        log = log_object(_typed(found["bucket"], str), _typed(found["key"], str), version_id=version_id, etag=etag)
+        record = RejectedRecord(log, _typed(found["index"], int), raw, _typed(found["error"], str))
+        return Quarantined(record, _moment(found["time"]), place)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptLog(f"{place} has a line that is no quarantined record ({type(error).__name__})") from error
 
@@ -271,10 +271,16 @@ def _hash(*parts: bytes) -> str:
     return whole.hexdigest()[:16]
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"text expected, not {type(value).__name__}")
+def _typed(value: Any, *kinds: type) -> Any:
+    if type(value) not in kinds:  # exactly: True is no number here
+        raise TypeError(f"another type expected than {type(value).__name__}")
     return value
+
+
+def _moment(text: str) -> datetime:
+    if (time := datetime.fromisoformat(text)).tzinfo is None:
+        raise ValueError("a time without its zone")
+    return time
 
 
 def _lines(content: bytes) -> list[bytes]:

@@ -77,10 +77,13 @@ def test_a_line_says_all_there_is_to_know_in_plain_fields() -> None:
 GOOD = json.loads(to_line(bad(), time=TIME))
 
 
-@pytest.mark.parametrize(
-    "change", [{name: None} for name in ("bucket", "key", "index", "error", "time", "raw")], ids=str
-)
-def test_a_line_with_a_field_of_another_kind_is_no_record(change: dict[str, None]) -> None:
+ODD: list[dict[str, object]] = [{name: None} for name in ("bucket", "key", "index", "error", "time", "raw")]
+ODD += [{"index": 1e400}, {"index": 1.5}, {"index": True}, {"version_id": {}}, {"etag": ["e"]}, {"etag": 5}]
+ODD += [{"time": "2026-01-02"}, {"time": "2026-01-02T03:04:05"}]
+
+
+@pytest.mark.parametrize("change", ODD, ids=str)
+def test_a_line_with_a_field_of_another_kind_is_no_record(change: dict[str, object]) -> None:
     with pytest.raises(CorruptLog, match="here has a line"):
         from_line(json.dumps({**GOOD, **change}).encode(), place="here")
 
