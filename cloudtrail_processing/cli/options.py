@@ -122,7 +122,8 @@ def with_settings(*, without: Collection[str] = ()) -> Callable[[Command], Comma
 
     def decorate(command: Command) -> Command:
         own = inspect.signature(command)
-        parameters = [*own.parameters.values(), *_parameters(without)]
+        # Panels come in the order of their first option, so those of the settings go before the command's own.
+        parameters = sorted([*_parameters(without), *own.parameters.values()], key=lambda one: one.kind)
 
         @functools.wraps(command)
         def with_options(**given: Any) -> None:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from cloudtrail_processing.cli import options
 from cloudtrail_processing.cli.printing import EventTable, ForReader
-from cloudtrail_processing.cli.status import Lines, Tally, can_be_live
+from cloudtrail_processing.cli.status import Lines, can_be_live
 from cloudtrail_processing.cli.telling import (
     FAILED,
     INTERRUPTED,
@@ -27,6 +27,7 @@ from cloudtrail_processing.flow import Failed
 from cloudtrail_processing.processors import JsonLines
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus, Reporters
 from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.tally import Tally
 
 if TYPE_CHECKING:
     from cloudtrail_processing.sweep import Summary

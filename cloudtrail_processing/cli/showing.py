@@ -14,10 +14,11 @@ from rich.text import Text
 
 from cloudtrail_processing.cli.detections import Detector, Finding
 from cloudtrail_processing.cli.overview import Overview, Proof
-from cloudtrail_processing.cli.status import StatusLine, Tally, can_be_live, live
+from cloudtrail_processing.cli.status import StatusLine, can_be_live, live
 from cloudtrail_processing.cli.telling import printable
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.progress import ProgressStatus
+from cloudtrail_processing.tally import Tally
 
 T = TypeVar("T")
 

@@ -1,9 +1,8 @@
-"""Counts of what a worker did, and the live line that shows them."""
+"""What is shown of a run while it goes on: a live line on a terminal, a line now and then elsewhere."""
 
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,53 +11,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 
-from cloudtrail_processing.errors import Stopped
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
-
-_DELETED = (ProgressState.DELETE_MESSAGE, ProgressState.DELETE_FILTERED_MESSAGE)
-_FAILABLE = (ProgressState.POLL_QUEUE, ProgressState.PARSE_MESSAGE, ProgressState.PROCESS_LOG)
-_LEFT = (KeyboardInterrupt, Stopped)
-"""What ends a step that did not fail: somebody ended the work."""
-
-
-class Tally(ProgressReporter):
-    """Counts ``messages`` received and ``settled``, ``logs``, events ``delivered`` and ``filtered``, ``failures``."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-
-    def report_end(self, status: ProgressStatus, token: object) -> None:
-        """Add what the step came to."""
-        del token
-        counts = _counts(status)
-        with self._lock:
-            self._counts.update(counts)
-
-    def __getitem__(self, name: str) -> int:
-        with self._lock:
-            return self._counts[name]
-
-    def __str__(self) -> str:
-        return ", ".join(f"{label} {self[name]:,}" for name, label in _LABELS.items())
-
-
-_LABELS = {
-    "messages": "messages",
-    "settled": "deleted",
-    "logs": "logs",
-    "delivered": "events",
-    "filtered": "filtered",
-    "failures": "failures",
-}
-
-
-def _counts(status: ProgressStatus) -> dict[str, int]:
-    if not status.succeeded:
-        return {"failures": 1 if status.state in _FAILABLE and not isinstance(status.error, _LEFT) else 0}
-    if status.state is ProgressState.PROCESS_LOG:
-        return {"logs": 1, "delivered": status.delivered, "filtered": status.filtered}
-    return {"messages": status.messages, "settled": 1 if status.state in _DELETED else 0}
+from cloudtrail_processing.tally import LABELS, Tally
 
 
 class Lines(ProgressReporter):
@@ -99,8 +53,8 @@ class StatusLine:
     def __rich__(self) -> Columns:
         """The counts, as of now."""
         alarm = "bold red" if self._tally["failures"] else "bold"
-        styles = {name: alarm if name == "failures" else "bold" for name in _LABELS}
-        cells = [f"{label} [{styles[name]}]{self._tally[name]:,}[/]" for name, label in _LABELS.items()]
+        styles = {name: alarm if name == "failures" else "bold" for name in LABELS}
+        cells = [f"{label} [{styles[name]}]{self._tally[name]:,}[/]" for name, label in LABELS.items()]
         return Columns([self._spinner, _clock(time.monotonic() - self._since), *cells], padding=(0, 2))
 
 

@@ -66,10 +66,13 @@ def whole_story(error: CloudTrailProcessingError) -> str:
 
 
 @contextmanager
-def log_lines(console: Console, *, level: str, form: str = "text") -> Iterator[None]:
-    """While inside, log records of ``level`` and above go to standard error, as ``form`` (text or json) says."""
+def log_lines(console: Console, *, level: str, form: str = "text", process: str | None = None) -> Iterator[None]:
+    """While inside, log records of ``level`` and above go to standard error, as ``form`` (text or json) says.
+
+    ``process`` is the name of this one, where several processes share the standard error.
+    """
     root = logging.getLogger()
-    handler = _handler(console, form=form)
+    handler = _handler(console, form=form, process=process)
     before = root.level, {name: logging.getLogger(name).level for name in _CHATTY}
     root.addHandler(handler)
     root.setLevel(level)
@@ -84,14 +87,19 @@ def log_lines(console: Console, *, level: str, form: str = "text") -> Iterator[N
             logging.getLogger(name).setLevel(own)
 
 
-def _handler(console: Console, *, form: str) -> logging.Handler:
-    if form == "json":
-        handler: logging.Handler = logging.StreamHandler()
-        handler.setFormatter(JsonFormatter())
-        return handler
-    handler = _OnConsole(console) if console.is_terminal else logging.StreamHandler()
-    handler.setFormatter(_TextFormatter("%(asctime)s %(levelname)-7s %(message)s"))
+def _handler(console: Console, *, form: str, process: str | None) -> logging.Handler:
+    plain: logging.Handler = logging.StreamHandler() if process is None else _shared()
+    handler = _OnConsole(console) if form != "json" and console.is_terminal else plain
+    who = "" if process is None else f"{process}: "
+    text = _TextFormatter(f"%(asctime)s %(levelname)-7s {who}%(message)s")
+    handler.setFormatter(JsonFormatter(process) if form == "json" else text)
     return handler
+
+
+def _shared() -> logging.Handler:
+    from cloudtrail_processing.cli.sharing import WholeLines
+
+    return WholeLines()
 
 
 class _OnConsole(logging.Handler):
@@ -115,7 +123,14 @@ class _TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``message``, and ``exception``."""
+    """One JSON object per line: ``time`` (ISO 8601, UTC), ``level``, ``logger``, ``message``, and ``exception``.
+
+    Where there are several processes, ``process`` is the name of the one that says it.
+    """
+
+    def __init__(self, process: str | None = None) -> None:
+        super().__init__()
+        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
@@ -125,6 +140,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if self._process is not None:
+            line["process"] = self._process
         if record.exc_info and record.exc_info[0]:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()

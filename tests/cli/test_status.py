@@ -3,10 +3,11 @@
 import pytest
 from rich.console import Console
 
-from cloudtrail_processing.cli.status import Lines, StatusLine, Tally, can_be_live
+from cloudtrail_processing.cli.status import Lines, StatusLine, can_be_live
 from cloudtrail_processing.errors import Stopped
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.progress import ProgressState, ProgressStatus
+from cloudtrail_processing.tally import Tally
 
 LOG = LogObject("bucket", "key")
 STEPS = (

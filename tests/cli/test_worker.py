@@ -1,4 +1,7 @@
-"""``worker`` delivers what its queue announces, stops in order, and says in one line why it cannot."""
+"""``worker`` delivers what its queue announces, stops in order, and says in one line why it cannot.
+
+In one process; ``test_supervised`` is about several.
+"""
 
 import json
 import signal
@@ -15,8 +18,8 @@ from commands import PATIENCE, invoke, on_terminal, start, until
 from cloudtrail_processing.testing import EmbeddedAws, GeneratedLog, messages
 
 JSONL = "cloudtrail_processing.processors:JsonLines"
-QUEUE = ("--queue-url", "https://sqs.eu-west-1.amazonaws.com/123456789012/trail")
-QUICK = ("--wait-time", "1", "--visibility-timeout", "30")
+QUEUE = ("--queue-url", "https://sqs.eu-west-1.amazonaws.com/123456789012/trail", "--processes", "1")
+QUICK = ("--wait-time", "1", "--visibility-timeout", "30", "--processes", "1")
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "a-very-secret-key", "AWS_SESSION_TOKEN": "a-session-token-to-keep"}
 PROCESSORS = '''
 import pathlib, time
@@ -188,7 +191,7 @@ def test_a_terminal_shows_counts_that_move(
     ("arguments", "why"),
     [
         (QUEUE, "no processor"),
-        (("-p", JSONL), "no queue: set queue_url"),
+        (("-p", JSONL, "--processes", "1"), "no queue: set queue_url"),
         ((*QUEUE, "-p", "nowhere:Nothing"), "cannot import processor nowhere:Nothing"),
         ((*QUEUE, "-p", "json:JSONDecoder"), "is not a subclass of"),
         ((*QUEUE, "-p", JSONL, "-o", "paht=x"), "unknown option 'paht'; did you mean 'path'?"),
@@ -221,7 +224,8 @@ def test_an_option_that_is_no_pair_is_a_usage_error() -> None:
 
 
 def test_an_unknown_queue_ends_it_at_its_start(aws: EmbeddedAws) -> None:
-    result = invoke("worker", "--queue-url", f"{aws.url}/123456789012/nothing", "-p", JSONL, env=aws.environment)
+    arguments = ("--queue-url", f"{aws.url}/123456789012/nothing", "-p", JSONL, *QUICK)
+    result = invoke("worker", *arguments, env=aws.environment)
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("error: asking queue ")
@@ -247,7 +251,7 @@ def test_the_java_librarys_properties_are_read_with_warnings_for_what_has_no_eff
     file.write_text(
         "accessKey = AKIAEXAMPLE\nsecretKey = hidden-value\nsqsUrl = https://sqs.eu-west-1.amazonaws.com/1/q\n"
     )
-    result = invoke("worker", "--settings", file)
+    result = invoke("worker", "--settings", file, "--processes", "1")
     assert result.exit_code == 2
     assert "WARNING" in result.stderr
     assert "hidden-value" not in result.stderr

@@ -1,0 +1,118 @@
+"""Processes are kept running, end in order or are ended, and never outlive their supervisor."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import pytest
+from supervised import Dying, InFolder, broken, fakes, lives, pids, until
+
+from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, ProcessorError, SettingsError
+from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.supervisor import Joined, Supervisor, supervise
+from cloudtrail_processing.supervisor.child import Job
+
+SETTINGS = Settings(wait_time=0, grace_time=1)
+
+
+class Running:
+    """A supervisor in a thread of its own, over processes with fakes."""
+
+    def __init__(self, folder: Path, *, processes: int = 1, patience: float = 30) -> None:
+        self.told: list[Joined] = []
+        self.error: CloudTrailProcessingError | None = None
+        job = Job(SETTINGS, patience=patience, processors=(InFolder(str(folder)),), setup=fakes)
+        self.supervisor = Supervisor(job, processes=processes, told=self.told.append)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.supervisor.stop()
+        self.supervisor.kill()
+        self.ends()
+
+    def _run(self) -> None:
+        try:
+            self.supervisor.run()
+        except CloudTrailProcessingError as error:
+            self.error = error
+
+    def ends(self) -> None:
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+
+def test_a_killed_process_is_started_again_and_a_stop_ends_all_in_order(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Running(tmp_path, processes=2) as running:
+        until(lambda: len(pids(tmp_path, "started")) == 2)
+        victim = min(pids(tmp_path, "started"))
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: len(pids(tmp_path, "started")) == 3)
+        running.supervisor.stop()
+        running.ends()
+    assert running.error is None
+    assert "was killed by SIGKILL, and its messages come back after their visibility timeout" in caplog.text
+    assert any("died and is started again" in joined.health.why for joined in running.told)
+    assert pids(tmp_path, "stopped") == pids(tmp_path, "started") - {victim}
+    assert not [pid for pid in pids(tmp_path, "started") if lives(pid)]
+    assert running.told[-1].alive == 0
+
+
+def test_a_process_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path) -> None:
+    with Running(tmp_path, patience=1) as running:
+        until(lambda: pids(tmp_path, "started"))
+        (pid,) = pids(tmp_path, "started")
+        os.kill(pid, signal.SIGSTOP)
+        running.supervisor.stop()
+        running.ends()
+    assert isinstance(running.error, ProcessorError)
+    assert "1 process(es) did not end within 1 s of the stop and were killed" in str(running.error)
+    assert not lives(pid)
+
+
+def test_a_process_that_is_told_to_stop_by_a_signal_of_its_own_stops_in_order_and_is_replaced(tmp_path: Path) -> None:
+    with Running(tmp_path):
+        until(lambda: pids(tmp_path, "started"))
+        (pid,) = pids(tmp_path, "started")
+        os.kill(pid, signal.SIGINT)  # as a terminal sends it to all: not for this one to decide
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: len(pids(tmp_path, "started")) == 2)
+        stopped = pids(tmp_path, "stopped")
+    assert stopped == {pid}
+
+
+# ── what cannot work ──
+
+
+def test_a_process_that_cannot_even_start_ends_everything(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="worker-1 ended with exit code 1 before it asked for messages"):
+        supervise(InFolder(str(tmp_path)), processes=1, settings=SETTINGS, setup=broken)
+
+
+@pytest.mark.parametrize(
+    ("processes", "make", "why"),
+    [
+        (0, lambda folder: InFolder(folder), "at least 1"),
+        (1, lambda folder: _unsendable(folder), "cannot be sent to another process"),
+    ],
+)
+def test_what_can_never_be_started_is_told_at_once(
+    tmp_path: Path, processes: int, make: Callable[[str], InFolder], why: str
+) -> None:
+    with pytest.raises(SettingsError, match=why):
+        supervise(make(str(tmp_path)), processes=processes, settings=SETTINGS, setup=fakes)
+
+
+def _unsendable(folder: str) -> InFolder:
+    class Local(Dying):
+        pass
+
+    return Local(folder)
