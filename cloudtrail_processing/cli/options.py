@@ -208,7 +208,7 @@ def _value(text: str) -> Any:
     for parse in (_toml, json.loads):
         try:
             found = parse(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return found if isinstance(found, (bool, int, float, str, list, dict)) or found is None else text
     return text

@@ -152,6 +152,12 @@ def test_an_option_of_a_processor_is_a_number_a_boolean_a_list_or_else_text(text
     assert type(found) is type(value)
 
 
+@pytest.mark.parametrize("value", ["[" * 5_000, '{"a":' * 50_000, "9" * 5_000], ids=["list", "object", "number"])
+def test_a_value_that_is_too_deep_or_too_long_to_be_read_is_text(value: str) -> None:
+    """Found by fuzzing: a ``RecursionError`` came out."""
+    assert processor_option(f"x={value}") == ("x", value)
+
+
 @pytest.mark.parametrize("text", ["path", "=x", ""])
 def test_an_option_without_name_or_value_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="key=value"):
