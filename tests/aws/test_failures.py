@@ -7,11 +7,17 @@ import botocore.exceptions as boto
 import pytest
 
 from cloudtrail_processing.aws.failures import code_of, failure, is_wrong_region, mapped, redacted
-from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, LogGone, TransientError
+from cloudtrail_processing.errors import (
+    CloudTrailProcessingError,
+    ConfigurationError,
+    CredentialsError,
+    LogGone,
+    TransientError,
+)
 
 
-def _client_error(code: str, message: str = "said AWS") -> boto.ClientError:
-    return boto.ClientError({"Error": {"Code": code, "Message": message}}, "ReceiveMessage")
+def _client_error(code: str, message: str = "said AWS", *, operation: str = "GetObject") -> boto.ClientError:
+    return boto.ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
 @pytest.mark.parametrize(
@@ -19,8 +25,8 @@ def _client_error(code: str, message: str = "said AWS") -> boto.ClientError:
     [
         ("AccessDenied", ConfigurationError, "kms:Decrypt"),
         ("AWS.SimpleQueueService.NonExistentQueue", ConfigurationError, "check the name"),
-        ("ExpiredToken", ConfigurationError, "credentials"),
-        ("InvalidClientTokenId", ConfigurationError, "credentials"),
+        ("ExpiredToken", CredentialsError, "credentials"),
+        ("InvalidClientTokenId", CredentialsError, "credentials"),
         ("InvalidObjectState", ConfigurationError, "archived"),
         ("KMS.DisabledException", ConfigurationError, "KMS key"),
         ("KmsThrottled", TransientError, "later"),
@@ -29,7 +35,7 @@ def _client_error(code: str, message: str = "said AWS") -> boto.ClientError:
         ("NoSuchVersion", LogGone, "not there"),
         ("PermanentRedirect", ConfigurationError, "region"),
         ("QueueDoesNotExist", ConfigurationError, "check the name"),
-        ("RequestTimeTooSkewed", ConfigurationError, "clock"),
+        ("RequestTimeTooSkewed", CredentialsError, "clock"),
         ("RequestThrottled", TransientError, "later"),
         ("ServiceUnavailable", TransientError, "later"),
         ("SlowDown", TransientError, "later"),
@@ -48,10 +54,10 @@ def test_an_error_code_decides_the_class_and_the_advice(
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (boto.NoCredentialsError(), ConfigurationError),
-        (boto.CredentialRetrievalError(provider="sso", error_msg="expired"), ConfigurationError),
-        (boto.ProfileNotFound(profile="nobody"), ConfigurationError),
-        (boto.UnauthorizedSSOTokenError(), ConfigurationError),
+        (boto.NoCredentialsError(), CredentialsError),
+        (boto.CredentialRetrievalError(provider="sso", error_msg="expired"), CredentialsError),
+        (boto.ProfileNotFound(profile="nobody"), CredentialsError),
+        (boto.UnauthorizedSSOTokenError(), CredentialsError),
         (boto.NoRegionError(), ConfigurationError),
         (boto.ParamValidationError(report="QueueUrl"), ConfigurationError),
         (boto.EndpointConnectionError(endpoint_url="https://sqs"), TransientError),
