@@ -40,15 +40,18 @@ def _raising(error: BaseException) -> Callable[..., Any]:
 
 
 class Failing:
-    """A client all of whose operations fail in the same way, but for what is given."""
+    """A client all of whose operations fail in the same way, ``error``, but for what is given."""
 
-    def __init__(self, error: BaseException, **given: Any) -> None:
-        self._error = error
+    def __init__(self, error: BaseException | None = None, **given: Any) -> None:
+        self.error = error or OSError()
         self._given = given
         self.meta = SimpleNamespace(endpoint_url="http://127.0.0.1:1", region_name="eu-west-1")
 
     def __getattr__(self, name: str) -> Any:
-        return self._given.get(name) or _raising(self._error)
+        return self._given.get(name) or self.fail
+
+    def fail(self, *_: object, **__: object) -> Any:
+        raise self.error
 
     def close(self) -> None:
         """Nothing to close."""
@@ -136,6 +139,18 @@ def test_nothing_foreign_comes_out_of_a_queue_that_cannot_be_opened(options: Aws
         asyncio.run(case())
 
 
+def _of_store(client: Failing, ask: Callable[[S3Store, LogObject], object]) -> Callable[[BaseException], object]:
+    """Asks one store again and again, whose client fails in another way each time."""
+    session: Any = Session(client)
+    store = S3Store(session=session)
+
+    def once(error: BaseException) -> object:
+        client.error = error
+        return ask(store, ODD)
+
+    return once
+
+
 def _fetch(store: S3Store, log: LogObject) -> object:
     return store.fetch(log, limit=100)
 
@@ -149,11 +164,8 @@ reading = pytest.mark.parametrize("ask", [_fetch, _identify])
 
 @reading
 def test_nothing_foreign_comes_out_of_the_store_from_its_client(ask: Callable[[S3Store, LogObject], object]) -> None:
-    def once(error: BaseException) -> object:
-        session: Any = Session(Failing(error))
-        return ask(S3Store(session=session), ODD)
-
-    assert not _escaped(once)
+    client = Failing()
+    assert not _escaped(_of_store(client, ask))
 
 
 @reading
@@ -179,22 +191,14 @@ def test_nothing_foreign_comes_out_of_the_store_from_its_credentials(
 
 
 def test_nothing_foreign_comes_out_of_the_search_for_a_bucket_in_another_region() -> None:
-    def once(error: BaseException) -> object:
-        session: Any = Session(Failing(WRONG_REGION, head_bucket=_raising(error)))
-        return _fetch(S3Store(session=session), ODD)
-
-    assert not _escaped(once)
+    client = Failing(get_object=_raising(WRONG_REGION))
+    assert not _escaped(_of_store(client, _fetch))
 
 
 def test_nothing_foreign_comes_out_of_a_body_that_breaks() -> None:
-    def once(error: BaseException) -> object:
-        broken = io.BytesIO()
-        body = SimpleNamespace(read=_raising(error), close=broken.close)
-        answer = {"Body": body, "ContentLength": 10}
-        session: Any = Session(Failing(error, get_object=lambda **_: answer))
-        return _fetch(S3Store(session=session), ODD)
-
-    assert not _escaped(once)
+    client = Failing(get_object=lambda **_: {"Body": body, "ContentLength": 10})
+    body = SimpleNamespace(read=client.fail, close=io.BytesIO().close)
+    assert not _escaped(_of_store(client, _fetch))
 
 
 @pytest.mark.parametrize("answer", [{}, {"Body": io.BytesIO()}, {"ContentLength": 1}, None], ids=repr)
