@@ -1,12 +1,14 @@
 """How many records a log has, found out before they take memory: 256 MiB can hold a hundred million of ``{}``."""
 
-from array import array
+from collections.abc import Iterator
 from itertools import count
 
 import msgspec
 
 from cloudtrail_processing import spans
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge
+
+_MOST_MEMBERS = 1000
 
 
 def check_count(data: bytes, limit: int) -> None:
@@ -15,8 +17,7 @@ def check_count(data: bytes, limit: int) -> None:
     A log that is too short to hold so many, or has too few commas, is not looked at: its records are not more than
     that. What is no log is left to whoever reads it, or raises ``CorruptLog``.
     """
-    most = (len(data) + 1) // 2  # a comma stands between two records, and each is a byte long
-    if most <= limit or data.count(b",") < limit:
+    if len(data) <= limit or data.count(b",") < limit:
         return
     try:
         _count_objects(data, limit)
@@ -34,7 +35,7 @@ def records_array(data: bytes) -> int:
 
 
 def _member(data: bytes, start: int) -> int:
-    places = array("Q", (place for name, (place, _) in spans.members(data, start) if name == "Records"))
+    places = [place for name, (place, _) in _members(data, start) if name == "Records"]
     if not places:
         raise CorruptLog(f'no "Records" in it; its members are: {spans.names(data, start)}')
     if len(places) > 1:
@@ -42,6 +43,14 @@ def _member(data: bytes, start: int) -> int:
     if data[places[0] : places[0] + 1] != b"[":
         raise CorruptLog('its "Records" is not an array')
     return places[0]
+
+
+def _members(data: bytes, start: int) -> Iterator[tuple[str, spans.Span]]:
+    """The members of the object at ``start``, of which no log has many: a text of nothing else would take hours."""
+    for number, member in enumerate(spans.members(data, start)):
+        if number == _MOST_MEMBERS:
+            raise CorruptLog(f"no log: it has more than {_MOST_MEMBERS} members beside its records")
+        yield member
 
 
 def _count_objects(data: bytes, limit: int) -> None:
@@ -60,7 +69,11 @@ def _count_objects(data: bytes, limit: int) -> None:
 
 
 def _count_spans(data: bytes, limit: int) -> None:
-    if any(number > limit for number, _ in enumerate(spans.elements(data, records_array(data)), 1)):
+    """The same for any elements, up to the first damage; whoever reads the log will find that, too."""
+    start = spans.first(data)
+    is_object = data[start : start + 1] == b"{"
+    places = [place for name, (place, _) in _members(data, start) if name == "Records"] if is_object else [start]
+    if any(number > limit for place in places for number, _ in enumerate(spans.elements(data, place), 1)):
         raise _too_many(limit)
 
 

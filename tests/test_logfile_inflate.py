@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from logtexts import TEXT
 
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge
-from cloudtrail_processing.logfile import Limits, inflate, split
+from cloudtrail_processing.logfile import Limits, inflate, inflated_size, split
 
 GZIPPED = gzip.compress(TEXT, mtime=0)
 
@@ -100,6 +100,45 @@ def test_a_bomb_that_lies_about_its_length_stops_at_the_limit_too() -> None:
     for length in (0, 1, 2**20, 2**31, 2**32 - 1):
         with pytest.raises(LogTooLarge):
             inflate(bomb[:-4] + struct.pack("<I", length), limits=Limits(inflated=2**20))
+
+
+def test_the_size_that_a_log_will_have_is_known_before_it_is_inflated() -> None:
+    assert inflated_size(GZIPPED) == len(TEXT)
+    assert inflated_size(TEXT) == len(TEXT)
+    assert inflated_size(b"") == 0
+    assert inflated_size(b"\x1f") == 1
+
+
+def test_the_size_that_is_told_is_never_over_the_limit() -> None:
+    bomb = gzip.compress(b" " * (8 * 2**20), 9)
+    assert inflated_size(bomb, limits=Limits(inflated=2**20)) == 2**20
+    assert inflated_size(bomb, limits=Limits(ratio=2)) == 2**20
+    assert inflated_size(bomb, limits=Limits(inflated=2**33, ratio=10**9)) == 2**33
+
+
+@pytest.mark.parametrize("tail", [b"", b"\x00\x00\x00\x00", GZIPPED])
+def test_a_body_that_lies_about_its_length_never_takes_more_than_it_told(tail: bytes) -> None:
+    """The memory budget goes by what is told: a lie must cost the body, and not the others."""
+    body = gzip.compress(b" " * (32 * 2**20), 9)[:-4] + struct.pack("<I", 1000) + tail
+    assert inflated_size(body) < 2**20
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptLog):
+            inflate(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 2**20
+
+
+@given(st.binary(max_size=300), st.integers(0, 2**32 - 1))
+def test_no_intact_log_takes_more_than_was_told(data: bytes, length: int) -> None:
+    body = gzip.compress(data)[:-4] + struct.pack("<I", length)
+    if length == len(data):
+        assert inflated_size(body) == len(inflate(body))
+    else:
+        with pytest.raises(CorruptLog):
+            inflate(body)
 
 
 def test_the_limit_itself_is_allowed_and_one_byte_more_is_not() -> None:

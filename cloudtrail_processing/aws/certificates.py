@@ -1,7 +1,10 @@
 """The certificates with which SNS signs: fetched from AWS by HTTPS, from nowhere else, and remembered."""
 
+from typing import Any
+
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
+from botocore.response import StreamingBody
 from botocore.utils import get_environ_proxies
 
 from cloudtrail_processing.aws.failures import mapped
@@ -52,8 +55,10 @@ def _content(response: AWSResponse, url: str) -> bytes:
         raise TransientError(f"fetching the certificate {url} failed with status {status}; it is tried again later")
     if status != 200:
         raise NotAllowed(f"there is no certificate at its SigningCertURL (status {status})")
+    length: Any = response.headers.get("Content-Length")
+    body = StreamingBody(response.raw, length)
     content = bytearray()
-    while len(content) <= _LARGEST and (piece := response.raw.read(_LARGEST)):
+    while len(content) <= _LARGEST and (piece := body.read(_LARGEST)):
         content += piece  # until nothing comes: only then a body that ends early is noticed
     if len(content) > _LARGEST:
         raise NotAllowed(f"what lies at its SigningCertURL is larger than a certificate ({_LARGEST} bytes at most)")

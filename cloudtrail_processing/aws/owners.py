@@ -28,11 +28,12 @@ class BucketOwners:
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
     """
 
-    def __init__(self, owners: Sequence[str] = ()) -> None:
+    def __init__(self, owners: Sequence[str] = (), *, request_payer: bool = False) -> None:
         for owner in owners:
             if not (owner.isascii() and owner.isdigit() and len(owner) == 12):
                 raise SettingsError(f"bucket_owners: {owner[:64]!r} is no account: twelve digits")
         self._owners = tuple(owners)
+        self._payer = {"RequestPayer": "requester"} if request_payer else {}
         self._known: Once[str] = Once(_MOST_BUCKETS)
 
     def check(self, log: LogObject, client: "S3Client") -> None:
@@ -53,11 +54,15 @@ class BucketOwners:
     def _names(self) -> str:
         return ", ".join(self._owners)
 
+    def forget(self) -> None:
+        """Ask again for every bucket."""
+        self._known.clear()
+
     def _ask(self, log: LogObject, client: "S3Client") -> str:
         if any(_answers(client.head_bucket, Bucket=log.bucket, ExpectedBucketOwner=owner) for owner in self._owners):
             return _GOOD
-        key: dict[str, Any] = {"Bucket": log.bucket, "Key": log.key}
-        if any(_answers(client.head_object, **key, ExpectedBucketOwner=owner) for owner in self._owners):
+        head: dict[str, Any] = {"Bucket": log.bucket, "Key": log.key} | self._payer
+        if any(_answers(client.head_object, **head, ExpectedBucketOwner=owner) for owner in self._owners):
             return _GOOD
         if _answers(client.head_bucket, Bucket=log.bucket):
             return _REFUSED

@@ -59,7 +59,7 @@ class S3Store:
     ) -> None:
         self._options = options or AwsOptions()
         self._session = session
-        self._owners = BucketOwners(owners)
+        self._owners = BucketOwners(owners, request_payer=self._options.request_payer)
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._clients: dict[str | None, S3Client] = {}
@@ -80,7 +80,8 @@ class S3Store:
             return self._ask(log, lambda bucket: bucket.look_up(log))
 
     def close(self) -> None:
-        """Drop every connection; the next ``fetch`` opens what it needs."""
+        """Drop every connection and what is known of buckets; the next ``fetch`` opens what it needs."""
+        self._owners.forget()
         with self._lock:
             self._buckets.clear()
             for client in self._clients.values():
