@@ -74,11 +74,7 @@ class Worker:
         dead_letters: DeadLetters | None = None,
         circuit: Circuit | None = None,
     ) -> None:
-        """``pool`` runs the work; without one the worker makes its own of ``pace.threads`` threads.
-
-        ``dead_letters`` takes rejected messages; without it they stay in the queue, for its redrive policy.
-        ``circuit`` is the one whose ``blocked`` the pipeline asks.
-        """
+        """Without ``pool`` it makes its own, without ``dead_letters`` rejects stay; ``circuit`` is the pipeline's, too."""
         self._pace = pace or Pace()
         self._queue = queue
         self._processors = processors
@@ -95,20 +91,9 @@ class Worker:
         self._hooks = Hooks(
             processors, user_code=user_code, pool=self._pool, clock=clock, patience=patience, tell=pipeline.tell
         )
-        self._settling = Settling(
-            queue, clock=clock, progress=progress, on_failure=self._hooks.tell, dead_letters=dead_letters
-        )
-        self._intake = Intake(
-            queue,
-            permits=self._pace.threads,
-            visibility=self._pace.visibility_timeout,
-            clock=clock,
-            progress=progress,
-            backoff=self._pace.poll_backoff,
-            gate=self._circuit,
-            on_messages=lambda messages, asked: self._work.accept(messages, asked),
-            on_error=lambda error: self._hooks.tell(Failure(Stage.POLL, error)),
-        )
+        tell = self._hooks.tell
+        self._settling = Settling(queue, clock=clock, progress=progress, on_failure=tell, dead_letters=dead_letters)
+        self._intake = self._make_intake(progress)
         self._work = Work(
             pipeline.handle,
             pool=self._pool,
@@ -125,6 +110,19 @@ class Worker:
         self._broken: BaseException | None = None
         self.stuck = False
         """True when user code did not return after the grace time: its thread may keep the process from ending."""
+
+    def _make_intake(self, progress: Progress) -> Intake:
+        return Intake(
+            self._queue,
+            permits=self._pace.threads,
+            visibility=self._pace.visibility_timeout,
+            clock=self._clock,
+            progress=progress,
+            backoff=self._pace.poll_backoff,
+            gate=self._circuit,
+            on_messages=lambda messages, asked: self._work.accept(messages, asked),
+            on_error=lambda error: self._hooks.tell(Failure(Stage.POLL, error)),
+        )
 
     def stop(self) -> None:
         """Stop receiving and finish what is in hand. To be called on the event loop's thread; may be called again."""
