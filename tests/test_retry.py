@@ -17,7 +17,7 @@ from cloudtrail_processing.errors import (
     Stopped,
     TransientError,
 )
-from cloudtrail_processing.retry import GIVE_BACK, POLL, SETTLE, Backoff, in_place, within
+from cloudtrail_processing.retry import GIVE_BACK, POLL, SETTLE, Backoff, in_place, napping, within
 from cloudtrail_processing.testing import ManualClock
 
 
@@ -119,6 +119,51 @@ def test_no_single_sleep_is_longer_than_a_stopping_worker_can_wait_for() -> None
     assert max(attempts.waits) <= 0.25
 
 
+def test_waits_are_jittered_over_all_of_a_window_that_doubles_from_a_fifth_of_a_second_to_five_seconds() -> None:
+    """A crowd of workers that lost S3 at once must not come back at once."""
+    waited: list[list[float]] = [[] for _ in range(9)]
+    for _ in range(60):
+        attempts = Attempts(*itertools.repeat(TransientError("down"), 10))
+        retrying = in_place(attempts=10, seconds=1000, before_attempt=lambda: None, sleep=attempts.waits.append)
+        retrying = retrying.copy(
+            before_sleep=lambda state: waited[state.attempt_number - 1].append(state.upcoming_sleep)
+        )
+        with pytest.raises(TransientError):
+            retrying(attempts._attempt)
+    for number, waits in enumerate(waited):
+        window = min(5.0, 0.2 * 2**number)
+        assert window * 0.7 < max(waits) <= window
+        assert min(waits) < window * 0.3
+
+
+def test_a_wait_is_slept_to_its_end_in_naps() -> None:
+    naps: list[float] = []
+    napping(lambda: None, naps.append)(1.1)
+    assert naps == pytest.approx([0.25, 0.25, 0.25, 0.25, 0.1])
+
+
+@pytest.mark.parametrize("error", [TransientError("t"), KeyError("k")])
+def test_what_is_worth_another_try_is_for_the_caller_to_say(error: Exception) -> None:
+    attempts = Attempts(error)
+    retrying = in_place(
+        attempts=3,
+        seconds=30,
+        before_attempt=lambda: None,
+        sleep=attempts.waits.append,
+        worth_it=lambda found: isinstance(found, KeyError),
+    )
+    if isinstance(error, KeyError):
+        assert retrying(attempts._attempt) == "done"
+    else:
+        with pytest.raises(TransientError):
+            retrying(attempts._attempt)
+
+
+def test_delays_grow_as_fast_as_was_said() -> None:
+    backoff = Backoff(first=1, cap=100, growth=8)
+    assert [backoff.delay(attempt, chance=lambda: 1) for attempt in range(1, 5)] == [1, 8, 64, 100]
+
+
 # ── a bound on time ──
 
 
@@ -158,3 +203,32 @@ def test_what_is_quick_enough_gives_its_result_or_its_error_and_leaves_no_task()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(case())
+
+
+def test_nothing_is_left_running_when_the_time_is_over() -> None:
+    """Work that takes its time to be cancelled is waited for, and so is the clock."""
+    ended: list[str] = []
+
+    async def slow_to_end(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            ended.append(name)
+
+    class OddClock(ManualClock):
+        async def sleep(self, seconds: float) -> None:
+            if seconds:
+                await slow_to_end("clock")
+
+    async def quick() -> None:
+        return
+
+    async def case() -> None:
+        await within(5, quick(), clock=OddClock())
+        with pytest.raises(TimeoutError):
+            await within(0, slow_to_end("work"), clock=OddClock())
+
+    asyncio.run(case())
+    assert ended == ["clock", "work"]

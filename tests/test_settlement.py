@@ -14,6 +14,7 @@ from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
     ConfigurationError,
     CorruptLog,
+    CredentialsError,
     Disposition,
     LeaseLost,
     LogGone,
@@ -202,6 +203,26 @@ def test_the_reason_names_the_first_deciding_failure_and_counts_the_others() -> 
 
 
 def test_missing_outcomes_are_told_in_the_reason() -> None:
-    verdict = _settled(Ignored(""), named=2)
-    assert isinstance(verdict, Retry)
-    assert verdict.reason == "only 1 of 2 things the message names are settled"
+    assert _settled(Ignored(""), named=2) == Retry(
+        after=DELAY, reason="only 1 of 2 things the message names are settled"
+    )
+    assert _settled(named=0) == Retry(after=DELAY, reason="nothing was settled")
+
+
+def test_a_released_message_says_what_stopped() -> None:
+    assert _settled(Failed(LOG, Stopped("the worker stops"))) == Release(reason="Stopped: the worker stops")
+
+
+def test_what_waits_for_an_operator_waits_as_long_as_was_said_and_a_processor_or_a_claim_still_has_its_own_time() -> (
+    None
+):
+    def after(error: CloudTrailProcessingError, *, denied: float | None) -> float:
+        verdict = settle(Handled(QueueMessage("m", "", ""), 1, (Failed(LOG, error),)), delay=DELAY, denied=denied)
+        assert isinstance(verdict, Retry)
+        return verdict.after
+
+    assert after(ConfigurationError("403"), denied=300) == 300
+    assert after(ConfigurationError("403"), denied=None) == DELAY
+    assert after(CredentialsError("expired"), denied=300) == DELAY
+    assert after(TransientError("slow"), denied=300) == DELAY
+    assert after(RetryLater(after=7), denied=300) == 7

@@ -51,6 +51,82 @@ def test_an_object_that_is_none_is_corrupt(data: bytes) -> None:
         list(spans.members(data, 0))
 
 
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"{}", "an array, at byte 0"),
+        (b'["a', "the end of a string: cut short or damaged, at byte 1"),
+        (b"[1 ", "the end of the array, at byte 3"),
+        (b"[1}", "the end of the array, at byte 2"),
+        (b"[[1", "the end of a value: cut short or damaged, at byte 3"),
+        (b"[" * 2000, "nothing nested deeper than 1000 levels, at byte 1001"),
+    ],
+)
+def test_what_is_no_array_is_corrupt_for_a_reason_and_at_a_place(data: bytes, why: str) -> None:
+    with pytest.raises(CorruptLog) as caught:
+        list(spans.elements(data, 0))
+    assert str(caught.value) == f"not JSON: expected {why}"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"[]", "expected an object, at byte 0"),
+        (b'{"a":1', "expected the end of the object, at byte 6"),
+        (b'{"a":1]', "expected the end of the object, at byte 6"),
+        (b'{"a":1, 2}', "no member name at byte 8"),
+        (b'{"a" 2}', "no member name at byte 1"),
+    ],
+)
+def test_what_is_no_object_is_corrupt_for_a_reason_and_at_a_place(data: bytes, why: str) -> None:
+    with pytest.raises(CorruptLog) as caught:
+        list(spans.members(data, 0))
+    assert str(caught.value) == f"not JSON: {why}"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b" 1", "not JSON: expected an object or an array, at byte 1"),
+        (b" {} x y ", "5 bytes after the end of the JSON document, at byte 3"),
+        (b" \n", "empty: no JSON document"),
+    ],
+)
+def test_what_is_no_document_is_corrupt_for_a_reason_and_at_a_place(data: bytes, why: str) -> None:
+    with pytest.raises(CorruptLog) as caught:
+        spans.document(data, spans.first(data), len(data))
+    assert str(caught.value) == why
+
+
+def test_a_thousand_levels_are_passed_over_and_one_more_is_not() -> None:
+    deepest = b"[" * spans.MAX_DEPTH + b"]" * spans.MAX_DEPTH
+    assert list(spans.elements(b"[" + deepest + b"]", 0)) == [(1, 1 + len(deepest))]
+    with pytest.raises(CorruptLog, match="nested deeper"):
+        list(spans.elements(b"[[" + deepest + b"]]", 0))
+
+
+def test_an_empty_object_inside_of_another_has_no_members() -> None:
+    assert list(spans.members(b'{"a":{},"b":1}', 5)) == []
+
+
+def test_a_missing_element_lies_where_it_should_stand() -> None:
+    assert list(spans.elements(b"[1, ,2 ]", 0)) == [(1, 2), (4, 4), (5, 6)]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(0, "none"), (1, "'00'"), (8, ", ".join(f"'{n:02}'" for n in range(8))), (9, "'06', '07', …"), (50, "'07', …")],
+)
+def test_names_for_an_error_are_eight_at_most(count: int, shown: str) -> None:
+    found = spans.names(json.dumps({f"{n:02}": 1 for n in range(count)}).encode(), 0)
+    assert found.endswith(shown)
+    assert found.count("'") == 2 * min(count, 8)
+
+
+def test_a_name_for_an_error_is_cut_after_forty_characters_and_is_ascii() -> None:
+    assert spans.names(json.dumps({"é" + "x" * 50: 1}).encode(), 0) == "'\\xe9" + "x" * 39 + "'"
+
+
 def test_a_document_is_looked_for_only_before_its_limit() -> None:
     """Otherwise each of many damaged lines would be searched to the end of the file."""
     with pytest.raises(CorruptLog):
@@ -60,3 +136,4 @@ def test_a_document_is_looked_for_only_before_its_limit() -> None:
 def test_lines_are_taken_without_their_space_and_blank_ones_not_at_all() -> None:
     data = b'\xef\xbb\xbf{"a":1}\r\n\n \t\r\n  [2] \n3'
     assert [data[start:end] for start, end in spans.lines(data)] == [b'{"a":1}', b"[2]", b"3"]
+    assert list(spans.lines(b"1\n2\n \t")) == [(0, 1), (2, 3)]

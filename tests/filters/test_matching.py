@@ -1,4 +1,5 @@
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -6,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.filters.matching import AddressTest, TextTest, both, either, known, opposite, plain_callable
+from cloudtrail_processing.filters.matching import (
+    AddressTest,
+    TextTest,
+    both,
+    either,
+    known,
+    moment,
+    opposite,
+    plain_callable,
+)
 
 THREE = [True, False, None]
 _meant = st.sampled_from(THREE)
@@ -23,6 +33,7 @@ def test_an_answer_is_given_only_when_no_later_knowledge_could_change_it(
         possible = {python((one, other)) for one in firsts for other in seconds}
         assert operation(first, second) == (possible.pop() if len(possible) == 1 else None)
     assert opposite(both(first, second)) == either(opposite(first), opposite(second))
+    assert [opposite(value) for value in THREE] == [False, True, None]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +58,11 @@ def test_texts_are_exact_or_alternatives_or_globs(wanted: Any, yes: list[str], n
     assert [value for value in no if test(value)] == []
 
 
+def test_a_test_without_globs_can_list_all_that_it_accepts() -> None:
+    assert TextTest("field", ["A", "B"]).finite == frozenset({"A", "B"})
+    assert TextTest("field", ["A", "B*"]).finite is None
+
+
 @given(st.text("ab*?.", min_size=1, max_size=8), st.text("ab.\n", max_size=8))
 def test_a_glob_means_what_the_plain_regular_expression_means(glob: str, value: str) -> None:
     pattern = re.escape(glob).replace(r"\*", ".*").replace(r"\?", ".")
@@ -60,8 +76,9 @@ def test_a_glob_of_many_stars_does_not_take_for_ever() -> None:
 
 @pytest.mark.parametrize("wanted", ["", [], (), ["a", ""], ["a", None], 5, None, {1}])
 def test_a_test_that_could_match_nothing_is_refused_with_the_name_of_its_field(wanted: Any) -> None:
-    with pytest.raises(SettingsError, match="event_name"):
-        TextTest("event_name", wanted)
+    for test in (TextTest, AddressTest):
+        with pytest.raises(SettingsError, match="event_name"):
+            test("event_name", wanted)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +101,11 @@ def test_addresses_match_by_network_by_address_and_by_name(wanted: Any, yes: lis
     assert [value for value in no if test(value)] == []
 
 
-@pytest.mark.parametrize("network", ["10.0.0.0/33", "300.0.0.0/8", "::/129"])
+@pytest.mark.parametrize("network", ["10.0.0.0/33", "300.0.0.0/8", "::/129", f"{'0:' * 100}/1"])
 def test_a_network_that_is_none_is_refused_instead_of_never_matching(network: str) -> None:
-    with pytest.raises(SettingsError, match="source_ip"):
+    with pytest.raises(SettingsError) as caught:
         AddressTest("source_ip", ["10.0.0.0/8", network])
+    assert str(caught.value) == f"source_ip: {network[:64]!r} looks like a network and is none"
 
 
 @given(st.text())
@@ -95,11 +113,22 @@ def test_any_text_can_be_asked_about_as_an_address(value: str) -> None:
     assert AddressTest("source_ip", ["10.0.0.0/8", "*.amazonaws.com"])(value) in (True, False)
 
 
-@pytest.mark.parametrize(("name", "meant"), [("eventName", "event_name"), ("evnt_name", "event_name"), ("x", None)])
-def test_an_unknown_name_is_answered_with_the_known_ones_and_a_guess(name: str, meant: str | None) -> None:
-    with pytest.raises(SettingsError, match="known: event_name, region") as caught:
-        known("field", name, ["region", "event_name"])
-    assert ("did you mean event_name?" in str(caught.value)) == (meant is not None)
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("eventName", "; did you mean event_name?"),
+        ("EVENTNAME", "; did you mean event_name?"),
+        ("evnt_name", "; did you mean event_name?"),
+        ("userName", "; did you mean user_name?"),
+        ("Regio", "; did you mean region?"),
+        ("x" * 65, ""),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_ones_and_a_guess(name: str, guess: str) -> None:
+    """A guess takes the Java spelling for ours, before it looks for what has the most letters in common."""
+    with pytest.raises(SettingsError) as caught:
+        known("field", name, ["username", "region", "event_name", "user_name"])
+    assert str(caught.value) == (f"unknown field {name[:64]!r}{guess} (known: event_name, region, user_name, username)")
 
 
 class _Async:
@@ -111,7 +140,36 @@ async def _async(*_: object) -> bool:
     return False
 
 
-@pytest.mark.parametrize("function", [_async, _Async(), _Async, "text", 5])
-def test_what_cannot_answer_at_once_is_no_filter(function: Any) -> None:
-    with pytest.raises(SettingsError):
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (_async, "is async: its answer would always count as true"),
+        (_Async(), "is async: its answer would always count as true"),
+        (_Async, "is an instance or a function, not <class"),
+        (int, "is an instance or a function, not <class 'int'>"),
+        ("text", "is an instance or a function, not 'text'"),
+        (5, "is an instance or a function, not 5"),
+    ],
+    ids=["async function", "async callable", "class of one", "class", "text", "number"],
+)
+def test_what_cannot_answer_at_once_is_no_filter(function: Any, why: str) -> None:
+    with pytest.raises(SettingsError) as caught:
         plain_callable("event filter", function)
+    assert why in str(caught.value)
+    assert "event filter" in str(caught.value)
+
+
+def test_what_can_answer_is_taken_as_it_is() -> None:
+    assert plain_callable("event filter", bool.__and__) is bool.__and__
+
+
+@pytest.mark.parametrize("wanted", [datetime(2026, 1, 1), "2026-01-01", None, 5], ids=repr)  # noqa: DTZ001
+def test_a_time_without_its_zone_is_no_moment(wanted: Any) -> None:
+    with pytest.raises(SettingsError) as caught:
+        moment("since", wanted)
+    assert str(caught.value) == f"since takes a datetime with a time zone, such as tzinfo=UTC, not {wanted!r}"
+
+
+def test_a_time_with_its_zone_is_a_moment() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert moment("since", noon) is noon

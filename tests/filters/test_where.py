@@ -94,6 +94,7 @@ def log_of(kind: str, **changes: Any) -> LogObject:
         ("account_id=999999999999", LOG, False),
         ("account_id!=1234*", LOG, False),
         ("account_id=999999999999", LogObject("", "x.json"), None),
+        ("account_id=999999999999", LogObject("b", "x.json"), None),
         ("category=Insight", LOG, False),
         ("category=Insight|NetworkActivity", LOG, False),
         ("category!=Insight", LOG, True),
@@ -159,6 +160,12 @@ def test_a_text_means_what_the_keywords_mean(text: str, answer: bool) -> None:
     assert agreed(Where.parse(text), RECORD) is answer
 
 
+def test_that_a_call_did_not_fail_is_known_from_its_header_and_spares_the_event() -> None:
+    header = decode_header(raw_of(RECORD | {"errorCode": None}))
+    assert header is not None
+    assert Where(failed=True).on_header(header) is False
+
+
 def test_a_negated_condition_holds_for_records_without_the_field() -> None:
     assert agreed(Where.parse("error_code!=AccessDenied"), {"eventType": "AwsApiCall"})
 
@@ -167,12 +174,16 @@ def test_a_negated_condition_holds_for_records_without_the_field() -> None:
     ("text", "complaint"),
     [
         ("", "cannot be understood"),
-        ("eventName=x", "did you mean event_name"),
+        ("eventName=x", "unknown field 'eventName'; did you mean event_name"),
+        ("category=x", "unknown category 'x'"),
         ("event_nam=x", "known: account_id, arn, category"),
         ("failed=yes", "failed takes true or false"),
-        ("failed=true|false", "failed takes true or false"),
-        ("since=yesterday", "since takes one time"),
-        ("until=2023-01-01|2023-01-02", "until takes one time"),
+        ("failed=true|false", "failed takes true or false, not 'true|false'"),
+        ("since=yesterday", "since takes one time such as 2026-01-31T12:00:00Z, not 'yesterday'"),
+        (
+            "until=2023-01-01|2023-01-02",
+            "until takes one time such as 2026-01-31T12:00:00Z, not '2023-01-01|2023-01-02'",
+        ),
         ("source_ip=10.0.0.0/99", "looks like a network"),
         ('event_name=""', "none of them empty"),
     ],
@@ -183,7 +194,10 @@ def test_a_text_that_cannot_work_is_refused_with_what_would(text: str, complaint
     assert complaint in str(caught.value)
 
 
-@pytest.mark.parametrize("wishes", [{"failed": "true"}, {"read_only": 1}, {"event_name": []}, {"since": "2023-07-10"}])
+@pytest.mark.parametrize(
+    "wishes",
+    [{"failed": "true"}, {"read_only": 1}, {"event_name": []}, {"category": []}, {"arn": []}, {"since": "2023-07-10"}],
+)
 def test_keywords_of_the_wrong_type_are_refused(wishes: Any) -> None:
     with pytest.raises(SettingsError, match=next(iter(wishes))):
         Where(**wishes)
