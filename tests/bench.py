@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from cloudtrail_processing.circuit import Circuit
 from cloudtrail_processing.delivery import Delivery, Lane
 from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.pipeline import Pipeline
@@ -126,6 +127,8 @@ class Bench:
     def worker(self, *processors: EventProcessor, **changed: Any) -> Worker:
         chosen = processors or (self.processor,)
         user_code = UserCode()
+        circuit = Circuit(self.clock)
+        changed.setdefault("blocked", circuit.blocked)
         return Worker(
             queue=changed.pop("queue", self.queue),
             dead_letters=changed.pop("dead_letters", None),
@@ -136,6 +139,7 @@ class Bench:
             pace=self.pace,
             reporter=self.reporter,
             pool=self.pool,
+            circuit=circuit,
         )
 
     def pipeline(self, processors: Sequence[EventProcessor], user_code: UserCode, **changed: Any) -> Pipeline:
