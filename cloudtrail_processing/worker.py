@@ -74,7 +74,7 @@ class Worker:
         dead_letters: DeadLetters | None = None,
         circuit: Circuit | None = None,
     ) -> None:
-        """Without ``pool`` it makes its own, without ``dead_letters`` rejects stay; ``circuit`` is the pipeline's, too."""
+        """Without ``pool`` it makes its own; without ``dead_letters`` rejects stay; ``circuit`` is the pipeline's."""
         self._pace = pace or Pace()
         self._queue = queue
         self._processors = processors
