@@ -1,9 +1,11 @@
 """Processors and set-ups for tests of many processes: what they do shows in a folder, where a test waits for it."""
 
+import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,20 @@ class Dying(InFolder):
             super().process(batch)
         else:
             os.kill(os.getpid(), 9)
+
+
+class Printing(InFolder):
+    """Prints and warns, and stops its supervisor when both processes have begun and there was time to show it."""
+
+    def process(self, batch: EventBatch) -> None:
+        super().process(batch)
+        until(lambda: len(pids(self._folder, "started")) == 2)
+        print("printed by a processor")  # noqa: T201 - the test reads it
+        logging.getLogger(__name__).warning("warned by a processor")
+        time.sleep(1.5)
+        with suppress(FileExistsError):
+            (self._folder / "stopping").touch(exist_ok=False)
+            os.kill(os.getppid(), signal.SIGTERM)
 
 
 class Unready(EventProcessor):

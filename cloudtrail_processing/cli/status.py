@@ -5,14 +5,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.columns import Columns
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
+from rich.text import Text
 
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
-from cloudtrail_processing.tally import LABELS, Tally
+from cloudtrail_processing.tally import LABELS
 
 
 class Lines(ProgressReporter):
@@ -42,16 +44,27 @@ class Lines(ProgressReporter):
             self._say(f"{self._done:,} logs done")
 
 
+class Counts(Protocol):
+    """Counts by their names, as of now, as those of a ``Tally``."""
+
+    def __getitem__(self, name: str, /) -> int:
+        """The count of that name."""
+        ...
+
+
 class StatusLine:
     """What is shown live: a spinner, for how long it has been running, and the tally; on as many lines as it needs."""
 
-    def __init__(self, what: str, tally: Tally) -> None:
+    def __init__(self, what: str | Callable[[], str], tally: Counts) -> None:
+        """``what`` is the text beside the spinner, or gives it whenever the line is drawn."""
         self._tally = tally
-        self._spinner = Spinner("dots", text=what)
+        self._what = what
+        self._spinner = Spinner("dots")
         self._since = time.monotonic()
 
     def __rich__(self) -> Columns:
         """The counts, as of now."""
+        self._spinner.update(text=Text(self._what if isinstance(self._what, str) else self._what()))
         alarm = "bold red" if self._tally["failures"] else "bold"
         styles = {name: alarm if name == "failures" else "bold" for name in LABELS}
         cells = [f"{label} [{styles[name]}]{self._tally[name]:,}[/]" for name, label in LABELS.items()]

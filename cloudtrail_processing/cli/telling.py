@@ -40,6 +40,12 @@ def printable(text: object, *, keep: str = "") -> str:
     return "".join(char if char.isprintable() or char in keep else "\N{REPLACEMENT CHARACTER}" for char in str(text))
 
 
+def say_logged(console: Console, line: str) -> None:
+    """A log line that another process has written, in the colour of its level."""
+    level = next(iter(line.split(maxsplit=3)[2:]), "")
+    say(console, line, style=_STYLES.get(logging.getLevelNamesMapping().get(level, 0), ""))
+
+
 def say(console: Console, text: object, *, style: str = "") -> None:
     """One line as it is: no markup, not cut, not wrapped."""
     console.print(Text(printable(text, keep="\n\t"), style=style), soft_wrap=True)

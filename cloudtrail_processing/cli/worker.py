@@ -57,7 +57,7 @@ def worker(
     name = SUPERVISOR if count > 1 else None
     with log_lines(console, level=chosen.log_level, form=form, process=name), clear_errors(console, form=form):
         if count > 1:
-            work_in_processes(chosen, processes=count)
+            work_in_processes(chosen, console, processes=count)
         else:
             _work(chosen, console)
 

@@ -57,6 +57,11 @@ def supervise(
     chosen = Settings.of(settings, **values)
     given = None if processors is None else processors_of(processors, chosen)
     job = Job(chosen, patience=patience_of(chosen), processors=given, setup=setup)
+    if chosen.checkpoint == "memory":
+        logger.warning(
+            "checkpoint memory is not shared by processes: a log that comes again may be delivered by another one; "
+            "use sqlite:FILE on one machine, dynamodb:TABLE on several"
+        )
     supervisor = Supervisor(job, processes=cores() if processes is None else processes, told=told)
     with _signals(supervisor):
         supervisor.run()

@@ -170,6 +170,6 @@ class Link:
                 self._stop()
 
     def _send(self, trouble: Trouble | None = None) -> None:
-        health = getattr(self._worker, "health", None)
+        health = self._worker.health if self._worker else None
         with self._lock:
             self._pipe.send(Report(self.reporter.tally.counts(), self.reporter.received, health, trouble))

@@ -1,7 +1,6 @@
 """A place for one process: it is started there, heard, told to stop, buried, and started again."""
 
 import logging
-import pickle
 import signal
 import time
 from collections import Counter
@@ -74,11 +73,12 @@ class Slot:
         try:
             with _without_ctrl_c():
                 process.start()
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
-            raise SettingsError(f"the processors cannot be sent to another process: {error}") from error
         except OSError as error:
             self._plan(f"cannot be started ({error})")
             return
+        except Exception as error:
+            # Pickling calls user code, which may raise anything.
+            raise SettingsError(f"the processors cannot be sent to another process: {error}") from error
         finally:
             theirs.close()
         self._process, self._pipe, self._report, self.due = process, ours, None, None

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from commands import PATIENCE, start
+from commands import PATIENCE, on_terminal, start
 from supervised import lives, pids, until
 
 from cloudtrail_processing.testing import EmbeddedAws, GeneratedLog
@@ -128,6 +128,20 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path, working: Callab
     process.send_signal(signal.SIGINT)
     assert end_of(process)[0] == 128 + signal.SIGINT
     assert not [pid for pid in pids(tmp_path, "started") if lives(pid)]
+
+
+def test_a_terminal_shows_one_line_for_all_and_what_processes_print_stands_above_it(
+    aws: EmbeddedAws, queue_url: str, tmp_path: Path
+) -> None:
+    env = {**aws.environment, "PYTHONPATH": TESTS}
+    processor = ("-p", "supervised:Printing", "-o", f"folder={tmp_path}")
+    code, written = on_terminal("worker", "--queue-url", queue_url, "--processes", "2", *processor, *QUICK, env=env)
+    assert code == 0, written
+    assert "working in 2 of 2 processes" in written
+    assert "printed by a processor" in written
+    assert "\x1b[33m" in next(line for line in written.splitlines() if "warned by a processor" in line)
+    assert "worker-" in written
+    assert "supervisor: stopped: messages" in written
 
 
 @pytest.mark.parametrize(

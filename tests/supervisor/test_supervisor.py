@@ -1,5 +1,6 @@
 """Processes are kept running, end in order or are ended, and never outlive their supervisor."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -11,9 +12,11 @@ import pytest
 from supervised import Dying, InFolder, broken, fakes, lives, pids, until
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, ProcessorError, SettingsError
+from cloudtrail_processing.health import HealthState
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.supervisor import Joined, Supervisor, supervise
 from cloudtrail_processing.supervisor.child import Job
+from cloudtrail_processing.supervisor.slot import SILENCE, Slot
 
 SETTINGS = Settings(wait_time=0, grace_time=1)
 
@@ -87,6 +90,33 @@ def test_a_process_that_is_told_to_stop_by_a_signal_of_its_own_stops_in_order_an
         until(lambda: len(pids(tmp_path, "started")) == 2)
         stopped = pids(tmp_path, "stopped")
     assert stopped == {pid}
+
+
+def test_a_process_that_does_not_report_for_long_counts_as_failing(tmp_path: Path) -> None:
+    times = [0.0]
+    job = Job(SETTINGS, patience=30, processors=(InFolder(str(tmp_path)),), setup=fakes)
+    slot = Slot("worker-9", job, context=multiprocessing.get_context("spawn"), now=lambda: times[0])
+    slot.start()
+    states = [(slot.health.state, slot.health.why)]
+    times[0] = SILENCE + 1
+    states.append((slot.health.state, slot.health.why))
+    slot.kill()
+    assert slot.bury(stopping=False) is None
+    states.append((slot.health.state, slot.health.why))
+    assert states == [
+        (HealthState.OK, ""),
+        (HealthState.FAILING, "worker-9 has not reported for 30 s"),
+        (HealthState.FAILING, "worker-9 died and is started again"),
+    ]
+    assert slot.due == times[0] + 1
+
+
+def test_a_checkpoint_in_memory_is_told_to_be_of_little_use_to_many(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SettingsError, match="at least 1"):
+        supervise(InFolder(str(tmp_path)), processes=0, settings=Settings(checkpoint="memory"))
+    assert "checkpoint memory is not shared by processes" in caplog.text
 
 
 # ── what cannot work ──
