@@ -50,9 +50,11 @@ def any_body(data: bytes) -> None:
     try:
         found = notification.parse(QueueMessage("id", text_of(data), "receipt"))
     except NotificationError as error:
-        must(len(str(error)) < 2_000, "an error text is short")
+        must(len(str(error)) < 2_000 and str(error).isprintable(), "an error text is one short line")
         return
     must(isinstance(found, Ignored) or found.named, "a notification names something")
+    ignored = (found,) if isinstance(found, Ignored) else found.ignored
+    must(all(it.why.isprintable() for it in ignored), "no message writes a log line of its own")
     for log in () if isinstance(found, Ignored) else found.logs:
         must(log.kind.may_hold_events and log.bucket and log.uri.isprintable(), "logs have a bucket and a kind")
 

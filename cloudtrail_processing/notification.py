@@ -189,7 +189,7 @@ def _event_bridge(body: dict[str, Any], raw: bytes) -> Notification | Ignored:
     if source == "aws.s3" and kind == "Object Created":
         return _announce([_bridged_object(detail)])
     if source == "aws.s3" and not kind.endswith(" via CloudTrail"):
-        return Ignored(f"an S3 event that creates nothing: {kind[:64]}")
+        return Ignored(f"an S3 event that creates nothing: {kind[:64]!r}")
     if source == "aws.config" and _is_config(detail):
         return Ignored("a message of AWS Config")
     raise NotificationError(f"an EventBridge event {kind[:64]!r} from {source[:64]!r} announces no log; it is kept")
@@ -238,7 +238,7 @@ def _s3_object(record: Mapping[str, Any], *, place: int) -> LogObject | Ignored:
     if not (_is_name(bucket) and key and event):
         raise NotificationError(f"S3 event, record {place}: an empty event name, bucket name or key; it is kept")
     if not event.startswith("ObjectCreated:"):
-        return Ignored(f"{event[:64]} creates nothing: s3://{bucket}/{key}")
+        return Ignored(f"{event[:64]!r} creates nothing: {log_object(bucket, key).uri}")
     return _object(bucket, key, s3_object, version="versionId", etag="eTag")
 
 

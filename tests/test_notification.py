@@ -160,6 +160,63 @@ def test_an_emptied_log_is_announced_so_that_it_fails_instead_of_vanishing() -> 
     assert logs_of(s3_event(s3_record(KEY, size=0))) == [KEY]
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("CloudTrail validation message.", "CloudTrail's validation message, sent when a topic is configured"),
+        ({"Event": "s3:TestEvent"}, "S3's test event, sent when bucket notifications are configured"),
+        ({"messageType": "ConfigRulesEvaluationStarted"}, "a message of AWS Config"),
+        (
+            {"detail-type": "X", "source": "aws.config", "detail": {"messageType": "ComplianceChangeNotification"}},
+            "a message of AWS Config",
+        ),
+        (
+            bridge(kind="Object Deleted" + "x" * 60),
+            f"an S3 event that creates nothing: {'Object Deleted' + 'x' * 50!r}",
+        ),
+    ],
+)
+def test_what_is_ignored_says_why_for_the_log(body: object, why: str) -> None:
+    assert parse(message(body)) == Ignored(why)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (sns(pointer(CONFIG)), f"an AWS Config file: s3://b/{CONFIG}"),
+        (pointer([DIGEST]), f"a digest file: s3://b/{DIGEST}"),
+        (
+            s3_event(s3_record(KEY, event="ObjectRemoved:" + "x" * 60)),
+            f"{'ObjectRemoved:' + 'x' * 50!r} creates nothing: s3://b/{KEY}",
+        ),
+    ],
+)
+def test_an_ignored_object_says_why_and_where_it_lies(body: object, why: str) -> None:
+    assert parse(message(body)) == Notification(ignored=(Ignored(why),))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        s3_event(s3_record("x\nERROR all is lost", event="ObjectRemoved:Delete")),
+        s3_event(s3_record("x", event="ObjectRemoved:\nERROR all is lost")),
+        pointer(["x\nERROR all is lost"]),
+        bridge(kind="Object\nERROR all is lost"),
+    ],
+)
+def test_nothing_in_a_message_can_write_a_log_line_of_its_own(body: object) -> None:
+    result = parse(message(body))
+    ignored = [result] if isinstance(result, Ignored) else list(result.ignored)
+    assert [why.why.isprintable() for why in ignored] == [True]
+
+
+@pytest.mark.parametrize(
+    "event", ["s3:ObjectCreated:Put", "ObjectCreated:Put", "ObjectCreated:CompleteMultipartUpload"]
+)
+def test_the_name_of_an_s3_event_may_stand_with_or_without_its_service(event: str) -> None:
+    assert logs_of(s3_event(s3_record(KEY, event=event))) == [KEY]
+
+
 # ── confirmations: reported, never visited, never deleted ──
 
 
@@ -174,8 +231,26 @@ def test_sns_confirmations_are_kept_and_tell_the_operator_what_to_do(kind: str) 
     }
     error = refused(body)
     assert "arn:aws:sns:us-west-2:123456789012:MyTopic" in error
-    assert "subscri" in error
-    assert "is kept" in error
+    assert error == CONFIRMATIONS[kind].format(name="'arn:aws:sns:us-west-2:123456789012:MyTopic'")
+
+
+CONFIRMATIONS = {
+    "SubscriptionConfirmation": (
+        "{name} asks to confirm its subscription to the queue; nothing was visited and the message is kept: if the "
+        "topic is yours, confirm it with the message's token (aws sns confirm-subscription) or subscribe the queue "
+        "from the topic's own account, then delete the message"
+    ),
+    "UnsubscribeConfirmation": (
+        "the queue's subscription to {name} was cancelled: logs announced there no longer arrive; nothing was visited "
+        "and the message is kept: if that was not intended, subscribe the queue again, then delete the message"
+    ),
+}
+
+
+@pytest.mark.parametrize(("topic", "shown"), [("t" * 300, repr("t" * 256)), (5, "an SNS topic")])
+def test_a_confirmation_names_its_topic_cut_short_where_it_has_one(topic: object, shown: str) -> None:
+    error = refused({"Type": "UnsubscribeConfirmation", "TopicArn": topic})
+    assert error == CONFIRMATIONS["UnsubscribeConfirmation"].format(name=shown)
 
 
 # ── records inside the message ──
@@ -199,6 +274,13 @@ INSIGHT = '{"eventVersion":"1.08","eventID":"y","eventCategory":"Insight"}'
 )
 def test_records_sent_instead_of_a_pointer_are_handed_on_byte_for_byte(body: str, records: list[str]) -> None:
     assert parse(message(body)) == Notification(inline=tuple(record.encode() for record in records))
+
+
+@pytest.mark.parametrize("name", ["eventID", "eventId", "eventCategory", "eventType"])
+def test_a_record_is_known_by_its_version_and_any_name_that_only_events_have(name: str) -> None:
+    record = json.dumps({"eventVersion": "1.0", name: "x"})
+    assert parse(message(record)) == Notification(inline=(record.encode(),))
+    assert "of no known shape" in refused(json.dumps({"eventVersion": "1.0", f"{name}x": "x"}))
 
 
 # ── a user's own parser ──

@@ -72,6 +72,56 @@ def test_a_body_of_no_known_shape_keeps_the_message_and_is_not_shown(body: objec
     assert len(refused(body)) < 600
 
 
+EIGHT = "'n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7'"
+NO_NAMES = "a notification with s3Bucket and s3ObjectKey, but not all are names; it is kept"
+NO_OBJECT = "an EventBridge event 'Object Created' without bucket name or key; it is kept"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("no JSON", "the message is not JSON: 7 characters; it is kept"),
+        ("[1]", "the message is a JSON list, not an object; it is kept"),
+        ("5", "the message is a JSON int, not an object; it is kept"),
+        ("{}", "a JSON object of 2 bytes with the members (none): of no known shape; it is kept"),
+        ('{"a":1,"b":2}', "a JSON object of 13 bytes with the members 'a', 'b': of no known shape; it is kept"),
+        (
+            {f"n{number}": 1 for number in range(8)},
+            f"a JSON object of 72 bytes with the members {EIGHT}: of no known shape; it is kept",
+        ),
+        (
+            {f"n{number}": 1 for number in range(9)},
+            f"a JSON object of 81 bytes with the members {EIGHT}, …: of no known shape; it is kept",
+        ),
+        (
+            '{"Type":"Notification","Message":' + '{"a":' * 1015 + "1" + "}" * 1016,
+            "a JSON object of 6125 bytes with the members 'Type', 'Message': nested too deep or malformed; it is kept",
+        ),
+        (pointer([]), NO_NAMES),
+        (bridge(""), NO_OBJECT),
+        (
+            {"source": "s" * 65, "detail-type": "d" * 65, "detail": {}},
+            f"an EventBridge event {'d' * 64!r} from {'s' * 64!r} announces no log; it is kept",
+        ),
+        (
+            {"source": "aws.s3", "detail-type": "X via CloudTrail", "detail": {}},
+            "an EventBridge event 'X via CloudTrail' from 'aws.s3' announces no log; it is kept",
+        ),
+        (
+            {"source": "mine", "detail-type": "X", "detail": {"messageType": "ComplianceChangeNotification"}},
+            "an EventBridge event 'X' from 'mine' announces no log; it is kept",
+        ),
+        (s3_event(s3_record("")), "S3 event, record 0: an empty event name, bucket name or key; it is kept"),
+        (
+            s3_event({"eventSource": "aws:s3"}),
+            "S3 event, record 0: no event name, bucket or readable key; it is kept",
+        ),
+    ],
+)
+def test_the_error_of_a_message_that_is_kept_says_what_it_is(body: object, why: str) -> None:
+    assert refused(body) == why
+
+
 @pytest.mark.parametrize(
     "broken",
     [
