@@ -12,8 +12,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudtrail_processing.assembly import make_pipeline, opened
+from cloudtrail_processing.assembly import make_pipeline, opened, warnings
 from cloudtrail_processing.aws.queue import SqsQueue
+from cloudtrail_processing.circuit import Circuit
 from cloudtrail_processing.errors import ConfigurationError, ProcessorError, SettingsError
 from cloudtrail_processing.parts import Parts, Processors, aws_options, processors_of
 from cloudtrail_processing.ports import DeadLetters, Queue
@@ -73,13 +74,21 @@ async def build(
     chosen = processors_of(processors, settings)
     user_code = UserCode()
     async with AsyncExitStack() as closing:
+        for text in warnings(settings):
+            logger.warning(text)
         parts = opened(settings, parts or Parts(), closing=closing)
+        clock = SystemClock() if parts.clock is None else parts.clock
+        circuit = Circuit(clock)
+        pipeline = make_pipeline(
+            chosen, settings=settings, parts=parts, user_code=user_code, closing=closing, blocked=circuit.blocked
+        )
         yield Worker(
             queue=_queue(settings, parts, closing) if parts.queue is None else parts.queue,
-            pipeline=make_pipeline(chosen, settings=settings, parts=parts, user_code=user_code, closing=closing),
+            pipeline=pipeline,
             processors=chosen,
             user_code=user_code,
-            clock=SystemClock() if parts.clock is None else parts.clock,
+            clock=clock,
+            circuit=circuit,
             pace=_pace(settings),
             reporter=LoggingReporter() if parts.reporter is None else parts.reporter,
             dead_letters=_dead_letters(settings, parts, closing) if parts.dead_letters is None else parts.dead_letters,
@@ -153,6 +162,6 @@ def _dead_letters(settings: Settings, parts: Parts, closing: AsyncExitStack) -> 
 
 
 def _opened_queue(url: str, settings: Settings, parts: Parts, closing: AsyncExitStack) -> SqsQueue:
-    queue = SqsQueue(url, aws_options(settings, parts))
+    queue = SqsQueue(url, aws_options(settings, parts), source=settings.queue_url or "")
     closing.push_async_callback(queue.close)
     return queue

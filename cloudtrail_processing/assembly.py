@@ -18,7 +18,7 @@ from cloudtrail_processing.aws.store import S3Store
 from cloudtrail_processing.budget import Budget
 from cloudtrail_processing.checkpoint import open_checkpoint, open_seen
 from cloudtrail_processing.delivery import Delivery, Holds, Lane
-from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.errors import CloudTrailProcessingError, SettingsError
 from cloudtrail_processing.failures import MissingLogs
 from cloudtrail_processing.filters import Where
 from cloudtrail_processing.filters.events import EventFilter, event_filter
@@ -71,6 +71,7 @@ def make_pipeline(
     user_code: UserCode,
     closing: ExitStack | AsyncExitStack,
     splitter: Callable[[bytes], Records] | None = None,
+    blocked: Callable[[str], CloudTrailProcessingError | None] = lambda _: None,
 ) -> Pipeline:
     """The pipeline that these settings and ``opened`` parts describe.
 
@@ -101,6 +102,7 @@ def make_pipeline(
         missing_logs=MissingLogs(settings.missing_log, settings.missing_log_receives),
         limits=limits,
         budget=Budget(settings.memory_budget),
+        blocked=blocked,
         fetch_attempts=settings.fetch_attempts,
         fetch_time=settings.fetch_time,
     )
@@ -109,6 +111,14 @@ def make_pipeline(
 def _claim_time(settings: Settings) -> float:
     """Seconds: short enough for the message of a worker that died to find its logs free when it comes again."""
     return max(5, settings.visibility_timeout / 3)
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What is open that an operator may want closed, one sentence each; for the start of a worker."""
+    told = _allowed(settings).warnings()
+    if settings.verify_sns and not settings.allowed_topics:
+        told.append("verify_sns without allowed_topics: a topic of any AWS customer has a valid signature; name yours")
+    return told
 
 
 def _allowed(settings: Settings) -> Allowed:

@@ -35,7 +35,7 @@ from cloudtrail_processing.flow import (
     QueueMessage,
     Skipped,
 )
-from cloudtrail_processing.logfile import Limits, Records, split
+from cloudtrail_processing.logfile import Limits, Records, inflated_size, split
 from cloudtrail_processing.notification import Parser, parse
 from cloudtrail_processing.ports import LogStore
 from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage
@@ -78,12 +78,14 @@ class Pipeline:
         missing_logs: MissingLogs | None = None,
         limits: Limits | None = None,
         budget: Budget | None = None,
+        blocked: Callable[[str], CloudTrailProcessingError | None] = lambda _: None,
         fetch_attempts: int = 4,
         fetch_time: float = 30,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """``splitter`` turns an inflated log into records; ``budget`` bounds how much is inflated at once.
 
+        ``blocked`` is asked before each log for the reason why nothing should be asked of its bucket now.
         ``fetch_attempts`` and ``fetch_time`` (seconds) bound the tries of one download, between which the thread rests
         by ``pause(seconds)``.
         """
@@ -92,6 +94,7 @@ class Pipeline:
         self._source_filter = source_filter
         self._allowed = allowed
         self._budget = budget
+        self._blocked = blocked
         self._progress = Progress(ProgressReporter() if reporter is None else reporter)
         self._failures = Failures(exception_handler, progress=self._progress, missing_logs=missing_logs)
         self._source = Source(
@@ -213,6 +216,8 @@ class Pipeline:
         job = self._delivery.begin(work.log, keep_going=work.keep_going)
         if not job.is_wanted:
             return Skipped(work.log, "no processor's filter wants it")
+        if work.log.bucket and (error := self._blocked(work.log.bucket)):
+            return self._failures.of_log(work.log, [work.failure(Stage.FETCH, error)])
         try:
             if job.has_checkpoint:
                 job.claim(work.log if work.inline else self._source.identify(work.log, keep_going=work.keep_going))
@@ -244,7 +249,7 @@ class Pipeline:
     def _room(self, fetched: FetchedLog, keep_going: KeepGoing) -> AbstractContextManager[None]:
         if self._budget is None:
             return nullcontext()
-        return self._budget.hold(self._source.limits.for_body(len(fetched.body)), keep_going)
+        return self._budget.hold(inflated_size(fetched.body, limits=self._source.limits), keep_going)
 
     def _told(self, work: _LogInHand, delivered: Delivered) -> Outcome:
         counts: dict[str, Any] = {

@@ -152,7 +152,10 @@ class Settings(BaseSettings):
         """One text, several, or several as a JSON list, which is what fits into an environment variable."""
         if not isinstance(value, str):
             return value
-        return tuple(json.loads(value)) if value.lstrip().startswith("[") else (value,)
+        try:
+            return tuple(json.loads(value)) if value.lstrip().startswith("[") else (value,)
+        except RecursionError:
+            raise ValueError("a list that is nested too deep") from None
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -167,6 +170,8 @@ class Settings(BaseSettings):
             raise ValueError(f"retry_delay ({self.retry_delay:g}) must not exceed max_retry_delay")
         if self.max_inflated_bytes > self.memory_budget:
             raise ValueError("max_inflated_bytes must not exceed memory_budget: such a log could never be read")
+        if self.dead_letter_url is not None and self.dead_letter_url == self.queue_url:
+            raise ValueError("dead_letter_url must be another queue than queue_url: a message would go round for ever")
         if self.queue_url is not None and not self.queue_url.startswith(("https://", "http://")):
             raise ValueError(
                 "queue_url must be the URL of the queue, as https://sqs.<region>.amazonaws.com/<account>/<name>"

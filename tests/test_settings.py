@@ -329,12 +329,13 @@ def test_options_that_are_nested_too_deep_are_an_unusable_setting_too(monkeypatc
         Settings.load()
 
 
-@pytest.mark.xfail(
-    reason="settings.py, _one_or_many: json.loads(value) raises RecursionError; make it a ValueError there",
-    raises=RecursionError,
-)
 @pytest.mark.parametrize("name", ["where", "processor", "allowed_buckets"])
 def test_a_list_that_is_nested_too_deep_is_an_unusable_setting_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"CLOUDTRAIL_PROCESSING_{name.upper()}", DEEP)
     with pytest.raises(SettingsError, match=name):
         Settings.load()
+
+
+def test_dead_letters_go_to_another_queue_than_the_one_they_came_from() -> None:
+    with pytest.raises(SettingsError, match="another queue"):
+        Settings.load(queue_url=URL, dead_letter_url=URL)

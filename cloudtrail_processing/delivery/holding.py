@@ -152,15 +152,19 @@ class Holds:
 
     def _start(self) -> None:
         if self._renewer is None:
-            self._renewer = threading.Thread(target=self._renew, name="claims", daemon=True)
+            self._renewer = threading.Thread(target=self._keep_renewing, name="claims", daemon=True)
             self._renewer.start()
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Renew every open claim now."""
+        with self._lock:
+            holds = list(self._open)
+        for hold in holds:
+            hold.renew()
+
+    def _keep_renewing(self) -> None:
         while not self._closed.wait(self._every):
-            with self._lock:
-                holds = list(self._open)
-            for hold in holds:
-                hold.renew()
+            self.renew()
 
 
 def _guard() -> AbstractContextManager[None]:
