@@ -203,8 +203,19 @@ def mapped(what: str) -> Iterator[None]:
         yield
     except CloudTrailProcessingError:
         raise
-    except Exception as error:
-        raise failure(error, what) from error
+    except Exception as error:  # noqa: BLE001 - it is raised again, as ours
+        raise failure(error, what) from _discreet(error)
+
+
+def _discreet(error: Exception) -> Exception:
+    """The error as a cause, which a traceback shows: without S3's answer, which quotes session tokens back at us.
+
+    obstore puts the whole document into its text; ours has already taken what matters from it.
+    """
+    said, document, _ = str(error).partition("<")
+    if not document or not type(error).__module__.startswith("obstore"):
+        return error
+    return type(error)(f"{said.strip()} (the answer is left out)").with_traceback(error.__traceback__)
 
 
 def redacted(text: str) -> str:

@@ -14,6 +14,7 @@ from cloudtrail_processing.aws.store import S3Store
 from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
     ConfigurationError,
+    CredentialsError,
     LogGone,
     LogTooLarge,
     TransientError,
@@ -129,8 +130,8 @@ def test_a_bucket_whose_region_nobody_tells_is_a_matter_of_configuration(store: 
     ("answer", "expected"),
     [
         ("403/AccessDenied", ConfigurationError),
-        ("403/InvalidAccessKeyId", ConfigurationError),
-        ("400/ExpiredToken", ConfigurationError),
+        ("403/InvalidAccessKeyId", CredentialsError),
+        ("400/ExpiredToken", CredentialsError),
         ("400/KMS.DisabledException", ConfigurationError),
         ("403/InvalidObjectState", ConfigurationError),
         ("404/NoSuchBucket", ConfigurationError),
