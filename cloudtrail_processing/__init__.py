@@ -6,20 +6,26 @@ The modules in the order of the data::
      ▲     leases    message → logs  by key     bytes        records    by header  models    batches       │
      └── settling ◀── settlement: what becomes of the message ◀── outcomes, one for each log ◀─────────────┘
 
-``pipeline`` takes one message through all of that, synchronously. ``worker`` does it for many at once, ``sweep`` for
-logs that are already there. ``app`` and ``parts`` plug the real parts in; ``testing`` has the fakes.
+``pipeline`` takes one message through all of that, synchronously. ``worker`` does it for many at once, ``supervisor``
+in many processes, ``sweep`` for logs that are already there, ``replay`` for what was set aside. On the way ``allowed``
+refuses, ``checkpoint`` remembers, ``quarantine`` keeps what is bad, and ``breaker`` holds back when nothing can work.
+``app``, ``assembly`` and ``parts`` plug the real parts in; ``testing`` has the fakes.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from cloudtrail_processing.errors import (
+    Claimed,
+    ClaimLost,
     CloudTrailProcessingError,
     ConfigurationError,
     CorruptLog,
+    CredentialsError,
     Disposition,
     LeaseLost,
     LogGone,
     LogTooLarge,
+    NotAllowed,
     NotificationError,
     ProcessorError,
     Refuse,
@@ -55,20 +61,37 @@ from cloudtrail_processing.flow import (
     RejectedRecord,
     Skipped,
 )
+from cloudtrail_processing.health import Health, HealthState
 from cloudtrail_processing.keys import log_object
-from cloudtrail_processing.ports import Clock, KeySource, LogStore, Quarantine, Queue
+from cloudtrail_processing.ports import (
+    Checkpoint,
+    Claim,
+    Clock,
+    DeadLetters,
+    KeySource,
+    LogStore,
+    Quarantine,
+    Queue,
+    SeenEvents,
+)
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
 from cloudtrail_processing.progress import LoggingReporter, ProgressReporter, ProgressState, ProgressStatus, Reporters
+from cloudtrail_processing.quarantine import FolderQuarantine
 from cloudtrail_processing.reading import read_events
 from cloudtrail_processing.settings import Settings
 
 if TYPE_CHECKING:
     from cloudtrail_processing.app import build, run
     from cloudtrail_processing.aws.keys import S3Keys
+    from cloudtrail_processing.aws.quarantine import S3Quarantine
     from cloudtrail_processing.aws.queue import SqsQueue
     from cloudtrail_processing.aws.session import AwsOptions, Credentials
     from cloudtrail_processing.aws.store import S3Store
+    from cloudtrail_processing.checkpoint.dynamodb import DynamoCheckpoint
+    from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint
+    from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint
     from cloudtrail_processing.parts import Parts
+    from cloudtrail_processing.supervisor import Joined, supervise
     from cloudtrail_processing.sweep import Summary, process
     from cloudtrail_processing.worker import Worker
 
@@ -76,14 +99,21 @@ __all__ = [
     "ActivityEvent",
     "AggregatedEvent",
     "AwsOptions",
+    "Checkpoint",
+    "Claim",
+    "ClaimLost",
+    "Claimed",
     "Clock",
     "CloudTrailEvent",
     "CloudTrailProcessingError",
     "ConfigurationError",
     "CorruptLog",
     "Credentials",
+    "CredentialsError",
+    "DeadLetters",
     "DigestFile",
     "Disposition",
+    "DynamoCheckpoint",
     "EventBatch",
     "EventFilter",
     "EventProcessor",
@@ -93,8 +123,12 @@ __all__ = [
     "Failure",
     "FetchedLog",
     "Files",
+    "FolderQuarantine",
+    "Health",
+    "HealthState",
     "Ignored",
     "InsightEvent",
+    "Joined",
     "KeySource",
     "LeaseLost",
     "LogGone",
@@ -103,7 +137,9 @@ __all__ = [
     "LogStore",
     "LogTooLarge",
     "LoggingReporter",
+    "MemoryCheckpoint",
     "NetworkActivityEvent",
+    "NotAllowed",
     "Notification",
     "NotificationError",
     "Outcome",
@@ -122,11 +158,14 @@ __all__ = [
     "Reporters",
     "RetryLater",
     "S3Keys",
+    "S3Quarantine",
     "S3Store",
+    "SeenEvents",
     "Settings",
     "SettingsError",
     "Skipped",
     "SourceFilter",
+    "SqliteCheckpoint",
     "SqsQueue",
     "Stage",
     "Stopped",
@@ -140,22 +179,29 @@ __all__ = [
     "process",
     "read_events",
     "run",
+    "supervise",
 ]
 
 _WITH_AWS = {
     "AwsOptions": "aws.session",
     "Credentials": "aws.session",
+    "DynamoCheckpoint": "checkpoint.dynamodb",
+    "Joined": "supervisor",
+    "MemoryCheckpoint": "checkpoint.memory",
     "Parts": "parts",
     "S3Keys": "aws.keys",
+    "S3Quarantine": "aws.quarantine",
     "S3Store": "aws.store",
+    "SqliteCheckpoint": "checkpoint.sqlite",
     "SqsQueue": "aws.queue",
     "Summary": "sweep",
     "Worker": "worker",
     "build": "app",
     "process": "sweep",
     "run": "app",
+    "supervise": "supervisor",
 }
-"""Names that bring the AWS clients along, which take a while to import: loaded when first used."""
+"""Names that bring AWS clients or databases along, which take a while to import: loaded when first used."""
 
 
 def __getattr__(name: str) -> Any:

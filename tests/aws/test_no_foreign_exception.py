@@ -196,12 +196,15 @@ def test_nothing_foreign_comes_out_of_the_search_for_a_bucket_in_another_region(
 
 
 def test_nothing_foreign_comes_out_of_a_body_that_breaks() -> None:
+    body = SimpleNamespace(close=io.BytesIO().close)
     client = Failing(get_object=lambda **_: {"Body": body, "ContentLength": 10})
-    body = SimpleNamespace(read=client.fail, close=io.BytesIO().close)
+    body.read = client.fail
     assert not _escaped(_of_store(client, _fetch))
 
 
-@pytest.mark.parametrize("answer", [{}, {"Body": io.BytesIO()}, {"ContentLength": 1}, None], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [{}, {"Body": io.BytesIO()}, {"ContentLength": 1}, None], ids=["nothing", "no size", "no body", "None"]
+)
 def test_an_answer_without_its_parts_is_one_of_our_errors(answer: Any) -> None:
     session: Any = Session(Failing(OSError(), get_object=lambda **_: answer, head_object=lambda **_: answer))
     for ask in (_fetch, _identify):
