@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
-from cloudtrail_processing.flow import QueueMessage
+from cloudtrail_processing.flow import QueueMessage, Reject, Retry, Verdict
 from cloudtrail_processing.ports import Letter, QueueInfo
 
 ERROR = "CloudTrailProcessingError"
@@ -21,6 +22,7 @@ ATTRIBUTES = 10
 
 _REASON = 300  # characters
 _FEW_RECEIVES = 3
+_HALF_OF_LIFE, _END_OF_LIFE = 0.5, 0.8  # parts of the queue's retention
 _INVALID = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in SQS; also tabs and line breaks
 _SYSTEM = frozenset(
     {
@@ -61,6 +63,26 @@ def attributes(letter: Letter, *, source: str = "") -> dict[str, str]:
     ours = description(letter, source=source)
     others = list(own_attributes(letter.message).items())[: ATTRIBUTES - len(ours)]
     return {**ours, **dict(others)}
+
+
+def in_time(
+    verdict: Verdict, message: QueueMessage, *, now: datetime, retention: float | None, copies: bool
+) -> tuple[Verdict, str | None]:
+    """The verdict for a message that SQS will drop before long, and a warning when it is half as old as it can get.
+
+    ``retention`` is in seconds. What is to come back, and has less than a fifth of its time left, is rejected where
+    rejected messages are copied: the copy lives on. The receive count has no say in this.
+    """
+    if not isinstance(verdict, Retry) or message.sent_at is None or not retention:
+        return verdict, None
+    age = (now - message.sent_at).total_seconds()
+    if age < _HALF_OF_LIFE * retention:
+        return verdict, None
+    told = f"message {message.message_id} is {age / 3600:.1f} h old, and SQS drops it after {retention / 3600:.1f} h"
+    if age < _END_OF_LIFE * retention or not copies:
+        return verdict, f"{told}: see to what fails before, or have it sent to a dead-letter queue (dead_letter_url)"
+    reject = Reject(verdict.after, f"{verdict.reason}; its retention ends soon", error=verdict.reason.partition(":")[0])
+    return reject, f"{told}: it is sent to the dead-letter queue before that"
 
 
 def concerns(info: QueueInfo, *, posted: bool) -> Iterator[str]:

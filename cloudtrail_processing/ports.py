@@ -20,7 +20,10 @@ LONGEST_POLL = 20
 
 @dataclass(frozen=True, slots=True)
 class QueueInfo:
-    """What the queue says of itself. Counts are approximate; ``dead_letter_arn`` is None without a redrive policy."""
+    """What the queue says of itself. Counts are approximate; ``dead_letter_arn`` is None without a redrive policy.
+
+    Times are in seconds: after ``retention`` SQS drops a message, whatever became of it.
+    """
 
     visible: int
     in_flight: int
@@ -29,6 +32,7 @@ class QueueInfo:
     dead_letter_arn: str | None = None
     max_receive_count: int | None = None
     fifo: bool = False
+    retention: int | None = None
 
     @property
     def is_empty(self) -> bool:

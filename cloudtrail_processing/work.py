@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cloudtrail_processing.flow import Delete, Handled, QueueMessage, Reject, Release, Retry, Verdict
 from cloudtrail_processing.leases import Lease, Leases
+from cloudtrail_processing.letters import in_time
 from cloudtrail_processing.retry import Backoff
 from cloudtrail_processing.settlement import settle
 from cloudtrail_processing.settling import Settling
@@ -60,6 +61,8 @@ class Work:
         self._on_handled = on_handled
         self._on_broken = on_broken
         self._at_work: set[Lease] = set()
+        self.retention: float | None = None
+        """Seconds after which the queue drops a message, once that is known."""
         self.tasks: set[asyncio.Task[None]] = set()
         """One for each unit in hand: a message, or messages of one FIFO group."""
 
@@ -147,6 +150,7 @@ class Work:
         Whoever changes a visibility must be the only one, so the lease goes first then. A lost message is another's:
         it may still be deleted, as it was delivered, but not hidden or shown, and a copy of it is the other's affair.
         """
+        verdict = self._in_time(lease, verdict)
         _log(lease, verdict, copies=self._settling.copies)
         if isinstance(verdict, Reject) and lease.is_ours:
             verdict = await self._settling.copy(lease.message, verdict)
@@ -156,6 +160,13 @@ class Work:
         if lease.is_ours:
             await self._settling.settle(lease.message, verdict, until=lease.ends)
         return False
+
+    def _in_time(self, lease: Lease, verdict: Verdict) -> Verdict:
+        now, copies = lease.clock.now(), self._settling.copies
+        verdict, concern = in_time(verdict, lease.message, now=now, retention=self.retention, copies=copies)
+        if concern is not None:
+            logger.error("%s", concern)
+        return verdict
 
     async def _delete(self, lease: Lease, verdict: Delete) -> bool:
         lease.settling = True

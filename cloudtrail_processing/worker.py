@@ -234,6 +234,7 @@ class Worker:
             return BATCH
         for concern in concerns(info, posted=self._settling.copies):
             logger.warning("%s", concern)
+        self._work.retention = info.retention
         return 1 if info.fifo else BATCH
 
     def _background(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

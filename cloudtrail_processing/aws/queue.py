@@ -245,4 +245,5 @@ def _info(attributes: Mapping[Any, str]) -> QueueInfo:
         dead_letter_arn=redrive.get("deadLetterTargetArn"),
         max_receive_count=int(most) if most is not None else None,
         fifo=attributes.get("FifoQueue") == "true",
+        retention=int(attributes["MessageRetentionPeriod"]) if "MessageRetentionPeriod" in attributes else None,
     )

@@ -20,7 +20,7 @@ class Action:
     """One thing that happened to a message.
 
     ``what`` is ``sent``, ``received``, ``deleted``, ``visibility`` (with ``seconds``), ``refused`` (a failed entry of
-    a batch) or ``dead-lettered``; ``at`` is in seconds of the clock.
+    a batch), ``dead-lettered`` or ``expired``; ``at`` is in seconds of the clock.
     """
 
     what: str
@@ -64,6 +64,7 @@ class FakeQueue:
     * A received message is invisible for its visibility timeout, then comes again with a higher receive count and a
       new receipt; from then on the old receipt fails with ``gone=True``. On a FIFO queue it fails as soon as the time
       is over. The visibility of a message that is not in flight cannot be changed: ``gone=True``.
+    * With ``retention`` (seconds) a message that old is dropped, whatever is done with it.
     * With ``max_receive_count`` a message received that often goes to ``dead_letters`` instead of being received again.
     * On a FIFO queue a group with a message in flight, or delayed, gives nothing; groups keep their order; a letter
       posted again is stored once.
@@ -80,6 +81,7 @@ class FakeQueue:
         clock: Clock | None = None,
         fifo: bool = False,
         max_receive_count: int | None = None,
+        retention: int | None = None,
         faults: Faults | None = None,
     ) -> None:
         self.clock: Clock = clock or ManualClock()
@@ -87,6 +89,7 @@ class FakeQueue:
         self.dead_letters: list[QueueMessage] = []
         self._fifo = fifo
         self._max_receive_count = max_receive_count
+        self._retention = retention
         self._faults = faults or Faults()
         self._held: dict[str, _Held] = {}
         self._deleted: set[str] = set()
@@ -170,6 +173,7 @@ class FakeQueue:
             dead_letter_arn="arn:aws:sqs:us-east-1:123456789012:dead-letters" if redrive else None,
             max_receive_count=self._max_receive_count,
             fifo=self._fifo,
+            retention=self._retention,
         )
 
     async def _wait(self, deadline: float) -> None:
@@ -190,6 +194,9 @@ class FakeQueue:
         now = self.clock.monotonic()
         blocked: set[str | None] = set()
         for held in list(self._held.values()):
+            if self._retention is not None and (self.clock.now() - held.sent_at).total_seconds() >= self._retention:
+                self._note("expired", self._held.pop(held.message_id))
+                continue
             if self._fifo and held.group in blocked:
                 continue
             if held.visible_at > now:
