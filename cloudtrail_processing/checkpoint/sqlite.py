@@ -1,7 +1,8 @@
 """Checkpoints in one SQLite file, shared by all workers on one machine.
 
-They survive ``kill -9`` and a power loss: a position is written after its events were delivered, and each write is
-flushed to the disk, so what is read back is never ahead of what was delivered, and behind by one batch at most.
+They survive ``kill -9`` and a power loss: a position is written after its events were delivered, and flushed to the
+disk, so what is read back is never ahead of what was delivered, and behind by one batch at most. Claims, and that a log
+is finished, are written without waiting for the disk: a power loss that takes them leaves the position as it is.
 """
 
 import os
@@ -76,7 +77,7 @@ class SqliteCheckpoint:
     def claim(self, log: str, *, processor: str) -> Claim:
         """Take the log and say where to resume; ``Claimed`` while another worker has it."""
         key = _key(log, processor)
-        with self._file.writing() as connection:
+        with self._file.writing(durable=False) as connection:
             old, now = _load(connection, key), self._now()
             place, claim = places.taken(old, log=log, processor=processor, now=now, claim_time=self._claim_time)
             if not claim.finished:
@@ -98,6 +99,7 @@ class SqliteCheckpoint:
             lambda place, now: places.advanced(
                 place, claim, next_index=next_index, now=now, claim_time=self._claim_time
             ),
+            durable=True,
         )
 
     def finish(self, claim: Claim) -> None:
@@ -150,9 +152,11 @@ class SqliteCheckpoint:
                 "roll this transaction back; the log goes on from its checkpoint"
             )
 
-    def _change(self, claim: Claim, change: Callable[[Place | None, float], Place | None]) -> None:
+    def _change(
+        self, claim: Claim, change: Callable[[Place | None, float], Place | None], *, durable: bool = False
+    ) -> None:
         key = _key(claim.log, claim.processor)
-        with self._file.writing() as connection:
+        with self._file.writing(durable=durable) as connection:
             now = self._now()
             old = _load(connection, key)
             new = change(old, now)
@@ -210,9 +214,9 @@ class SqliteSeen:
         return set(stored.values())
 
     def remember(self, keys: Sequence[str]) -> None:
-        """Called after the events were delivered; on the disk when this returns. May be repeated."""
+        """Called after the events were delivered. May be repeated. A power loss may take the last ones."""
         now = self._now()
-        with self._file.writing() as connection:
+        with self._file.writing(durable=False) as connection:
             connection.executemany(_REMEMBER, [(places.name(key), now) for key in keys])
             connection.execute(_FORGET, (now - self._window, 2 * len(keys)))
 

@@ -36,8 +36,7 @@ class SqliteFile:
     """A SQLite database in WAL mode, opened when it is first needed, and again after it failed.
 
     One connection under one lock: SQLite lets one write at a time anyway, and threads that wait for a lock wake at
-    once, where SQLite's own waiting is by sleeping. ``synchronous=FULL``: what was committed outlives a power loss.
-    Not to be carried over a fork.
+    once, where SQLite's own waiting is by sleeping. Not to be carried over a fork.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, tables: Sequence[str], patience: float = PATIENCE) -> None:
@@ -51,12 +50,15 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction that nobody else writes beside; done when it ends, undone when it raises.
 
-        Raises ``TransientError`` when others write for too long, ``ConfigurationError`` when the file cannot be used.
+        What is ``durable`` is flushed to the disk and outlives a power loss, at the cost of some milliseconds. The rest
+        outlives the process, and is flushed together with the next thing that is durable. Raises ``TransientError``
+        when others write for too long, ``ConfigurationError`` when the file cannot be used.
         """
         with self._usable() as connection:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
@@ -139,7 +141,6 @@ def _open(path: Path, tables: Sequence[str], *, patience: float) -> sqlite3.Conn
     connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
         _use_wal(connection, path, patience=patience)
-        connection.execute("PRAGMA synchronous=FULL")
         connection.execute("BEGIN IMMEDIATE")
         for statement in tables:
             connection.execute(statement)

@@ -178,12 +178,24 @@ def test_a_thread_does_not_wait_for_ever_for_another_one(path: Path) -> None:
     assert "is busy" in str(errors[0])
 
 
-def test_what_is_committed_is_flushed_and_shared(path: Path) -> None:
+def test_what_is_durable_is_flushed_and_the_rest_is_not_waited_for(path: Path) -> None:
     file = SqliteFile(path, tables=[])
+    for durable, mode in ((True, 2), (False, 1), (True, 2)):
+        with file.writing(durable=durable) as connection:
+            assert connection.execute("PRAGMA synchronous").fetchone() == (mode,)
     with file.reading() as connection:
-        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     file.close()
+
+
+def test_a_position_is_flushed_before_advance_returns(checkpoint: SqliteCheckpoint) -> None:
+    claim = checkpoint.claim(LOG, processor="p")
+    checkpoint.advance(claim, 1)
+    connection = checkpoint._file._connection
+    assert connection
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    checkpoint.finish(claim)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (1,)
 
 
 def test_an_unknown_complaint_of_sqlite_is_tried_again(path: Path) -> None:
