@@ -27,9 +27,12 @@ _BOM = b"\xef\xbb\xbf"
 _SKIPPED = re.compile(rb"[ \t\r\n]*")
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _COLON = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
-# What may be passed over between two bytes that matter: inside a value its commas do not matter.
+# What may be passed over between two bytes that matter: inside a value its commas do not matter, nor do flat values.
 _OUTSIDE = re.compile(rb'(?:[^"\[\]{},]*+"[^"\\]*+(?:\\.[^"\\]*+)*+")*+[^"\[\]{},]*+', re.DOTALL)
-_INSIDE = re.compile(rb'(?:[^"\[\]{}]*+"[^"\\]*+(?:\\.[^"\\]*+)*+")*+[^"\[\]{}]*+', re.DOTALL)
+_PLAIN = rb'[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_FLAT = rb"[\[{](?:" + _PLAIN + rb")*+[\]}]"
+_INSIDE = re.compile(rb"(?:" + _PLAIN + rb"|[\[{](?:" + _PLAIN + rb"|" + _FLAT + rb")*+[\]}])*+", re.DOTALL)
+_PASSED = 2  # levels of brackets that are passed over at once
 _LINE = re.compile(rb"[^\n]+")
 
 
@@ -124,7 +127,7 @@ def _closed(data: bytes, place: int, limit: int) -> int:
         else:
             _expect(mark in (b"[", b"{"), what="the end of a value: cut short or damaged", place=place)
             depth += 1
-            _expect(depth <= MAX_DEPTH, what=_TOO_DEEP, place=place)
+            _expect(depth + _PASSED <= MAX_DEPTH, what=_TOO_DEEP, place=place)  # else it had been passed over
     return place + 1
 
 

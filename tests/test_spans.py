@@ -1,7 +1,8 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
+from hypothesis import strategies as st
 from logtexts import JsonValue, log_texts
 
 from cloudtrail_processing import spans
@@ -59,7 +60,7 @@ def test_an_object_that_is_none_is_corrupt(data: bytes) -> None:
         (b"[1 ", "the end of the array, at byte 3"),
         (b"[1}", "the end of the array, at byte 2"),
         (b"[[1", "the end of a value: cut short or damaged, at byte 3"),
-        (b"[" * 2000, "nothing nested deeper than 1000 levels, at byte 1001"),
+        (b"[" * 2000, "nothing nested deeper than 1000 levels, at byte 999"),
     ],
 )
 def test_what_is_no_array_is_corrupt_for_a_reason_and_at_a_place(data: bytes, why: str) -> None:
@@ -103,6 +104,36 @@ def test_a_thousand_levels_are_passed_over_and_one_more_is_not() -> None:
     assert list(spans.elements(b"[" + deepest + b"]", 0)) == [(1, 1 + len(deepest))]
     with pytest.raises(CorruptLog, match="nested deeper"):
         list(spans.elements(b"[[" + deepest + b"]]", 0))
+
+
+def end_by_hand(data: bytes) -> int | None:
+    """The place behind the bracket that closes the first one, found byte by byte; None without one."""
+    depth, place = 0, 0
+    while place < len(data):
+        if data[place : place + 1] == b'"':
+            place += 1
+            while data[place : place + 1] not in (b'"', b""):
+                place += 2 if data[place : place + 1] == b"\\" else 1
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(data[place : place + 1], 0)
+        place += 1
+        if not depth:
+            return place if place <= len(data) else None
+    return None
+
+
+@given(
+    st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b'"', b"\\", b",", b"a", b"[]", b'[{"a":1},[2]]']), max_size=60)
+)
+@example([b"[", b"[", b"[", b"]", b'"', b"]", b"\\", b'"', b'"', b"]", b"]", b"]"])
+def test_brackets_are_paired_as_one_would_by_hand(pieces: list[bytes]) -> None:
+    """However many levels are passed over at once."""
+    data = b"[" + b"".join(pieces)
+    end = end_by_hand(data)
+    if end is None:
+        with pytest.raises(CorruptLog):
+            spans.document(data, 0, len(data))
+    else:
+        assert spans.document(data[:end], 0, end) == (0, end)
 
 
 def test_an_empty_object_inside_of_another_has_no_members() -> None:
