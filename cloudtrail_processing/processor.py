@@ -46,7 +46,7 @@ class EventProcessor:
 
     @property
     def name(self) -> str:
-        """How logs, errors and checkpoints call this processor.
+        """How logs and errors call this processor, and checkpoints, with its module before it.
 
         Two processors on one stream that have a checkpoint need two names: a class that is used twice has to give them.
         """

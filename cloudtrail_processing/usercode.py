@@ -13,6 +13,7 @@ from typing import Any
 import tenacity
 
 from cloudtrail_processing.errors import (
+    ClaimLost,
     CloudTrailProcessingError,
     NotificationError,
     ProcessorError,
@@ -22,7 +23,7 @@ from cloudtrail_processing.errors import (
 
 logger = logging.getLogger(__name__)
 
-_OUTRIGHT = (RetryLater, Refuse, NotificationError)
+_OUTRIGHT = (RetryLater, Refuse, NotificationError, ClaimLost)
 OURS = (CloudTrailProcessingError,)
 """What parts behind our ports raise: those errors pass as they are."""
 _UNFINISHED = (

@@ -28,4 +28,5 @@ def test_all_the_examples_are_there() -> None:
         "own_filter",
         "own_progress_reporter",
         "testing_your_processor",
+        "exactly_once_sqlite",
     }

@@ -1,9 +1,11 @@
 """One processor's way through one log: what it wants, what waits for its next batch, how far it came."""
 
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import tenacity
 
@@ -44,8 +46,14 @@ class Lane:
 
     @property
     def key(self) -> str:
-        """How checkpoints call it: unlike the name, it tells equally named classes of two modules apart."""
-        return f"{type(self.processor).__module__}:{self.processor.name}"
+        """How checkpoints call it: unlike the name, it tells equally named classes of two modules apart.
+
+        The same however the processor was started: a script is called by its file, as if it had been imported.
+        """
+        module = type(self.processor).__module__
+        if module in ("__main__", "__mp_main__"):
+            module = Path(getattr(sys.modules[module], "__file__", None) or module).stem
+        return f"{module}:{self.processor.name}"
 
 
 @dataclass(frozen=True, slots=True)

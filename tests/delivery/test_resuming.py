@@ -2,7 +2,10 @@
 
 import itertools
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -382,3 +385,20 @@ def test_each_processor_remembers_its_own_events(ledger: Ledger) -> None:
     stream.deliver(body_of(5))
     stream.deliver(body_of(5))
     assert first.ids == second.ids == ids(range(5))
+
+
+def test_a_processor_has_one_name_for_checkpoints_however_it_was_started(tmp_path: Path) -> None:
+    (tmp_path / "alerts.py").write_text(
+        "from cloudtrail_processing import EventProcessor\n"
+        "from cloudtrail_processing.delivery import Lane\n"
+        "class Mine(EventProcessor): ...\n"
+        "print(Lane(Mine()).key)\n",
+        encoding="utf-8",
+    )
+    for start in (["alerts.py"], ["-m", "alerts"], ["-c", "import alerts"]):
+        done = subprocess.run([sys.executable, *start], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout == "alerts:Mine\n"
+
+
+def test_what_a_processor_finds_out_of_its_lost_claim_is_no_error_of_its_own(ledger: Ledger) -> None:
+    assert isinstance(error_of(Stream(Collecting(ClaimLost("x")), checkpoint=ledger).deliver(body_of(5))), ClaimLost)
