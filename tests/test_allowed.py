@@ -131,3 +131,33 @@ def test_an_empty_name_is_a_mistake_in_the_settings() -> None:
 
 def test_a_pattern_of_many_stars_takes_no_time_on_a_long_name() -> None:
     refused(Allowed(buckets=["*a" * 40 + "b"]), log_of(bucket="a" * 100_000))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name"),
+    [
+        (Allowed(buckets=["*"]), "bucket"),
+        (Allowed(organizations=["*"]), "organization"),
+        (Allowed(accounts=["*"]), "account"),
+    ],
+    ids=["bucket", "organization", "account"],
+)
+def test_a_refusal_is_one_sentence_for_the_operator(allowed: Allowed, name: str) -> None:
+    assert refused(allowed, INLINE, event_of(None)) == (
+        f"message/42: does not tell its {name}, and allowed_{name}s is set; nothing was asked of AWS and the message "
+        f"is kept: if it is yours, add its {name} to allowed_{name}s, else find out who may send to the queue"
+    )
+
+
+def test_a_long_name_is_cut_in_the_refusal() -> None:
+    assert f"bucket {'b' * 64!r} is not in allowed_buckets" in refused(Allowed(buckets=["x"]), log_of(bucket="b" * 65))
+
+
+def test_a_limit_that_could_match_nothing_is_refused_with_the_name_of_its_setting() -> None:
+    with pytest.raises(SettingsError, match=r"^allowed_buckets takes a text"):
+        Allowed(buckets=[""])
+    with pytest.raises(SettingsError, match=r"^allowed_organizations takes a text"):
+        Allowed(organizations=[""])
+    with pytest.raises(SettingsError) as caught:
+        Allowed(accounts=["1" * 65])
+    assert str(caught.value) == f"allowed_accounts: {'1' * 64!r} is no account: twelve digits, or a pattern"

@@ -95,7 +95,7 @@ def test_what_passes_by_itself_or_concerns_one_log_never_opens_it(outcome: Outco
     assert not breaker.blocked_buckets
 
 
-@pytest.mark.parametrize("sign_of_life", [_ok(), _failed(CorruptLog("c")), _failed(LogGone("g")), _failed(records=3)])
+@pytest.mark.parametrize("sign_of_life", [_ok(), _failed(CorruptLog("c")), _failed(LogGone("g")), _failed(records=1)])
 def test_what_could_be_read_is_no_denied_bucket(sign_of_life: Outcome) -> None:
     breaker = _breaker(_failed(), _failed(), sign_of_life, _failed(), _failed(), now=1)
     assert breaker.blocked("a", now=1) is None
@@ -141,6 +141,22 @@ def test_one_bad_bucket_beside_a_good_one_never_opens_it() -> None:
     assert breaker.blocked("good", now=1) is None
 
 
+def test_the_delay_of_a_blocked_bucket_begins_with_the_failure_that_blocked_it() -> None:
+    breaker = _breaker(_ok("good"))
+    for now in (0, 10, 20):
+        breaker.record([_failed(bucket="bad")], now=now)
+    assert [now for now in range(20, 30) if breaker.blocked("bad", now=now) is None] == [25]
+    breaker.record([_failed(bucket="bad")], now=30)
+    assert [now for now in range(30, 40) if breaker.blocked("bad", now=now) is None] == [35]
+
+
+def test_a_bucket_that_worked_and_is_denied_again_gets_its_trials_as_soon_as_the_first_time() -> None:
+    breaker = _breaker(_ok("good"), *[_failed(bucket="bad")] * IN_A_ROW)
+    assert breaker.blocked("bad", now=100) is None
+    breaker.record([_ok("bad"), *[_failed(bucket="bad")] * IN_A_ROW], now=1000)
+    assert [now for now in range(1000, 1040) if breaker.blocked("bad", now=now) is None] == [1005, 1015, 1035]
+
+
 def test_a_blocked_bucket_gets_a_trial_in_each_delay_and_the_delays_grow() -> None:
     breaker = _breaker(_ok("good"), *[_failed(bucket="bad")] * IN_A_ROW)
     trials = [now for now in range(2000) if breaker.blocked("bad", now=now) is None]
@@ -182,6 +198,12 @@ def test_a_quiet_bucket_that_used_to_work_is_asked_before_it_opens() -> None:
     assert (breaker.state, breaker.probe_at) == (State.CLOSED, None)
 
 
+def test_a_bucket_is_believed_to_work_for_all_of_the_time_that_was_said() -> None:
+    breaker = _breaker(_ok("quiet"))
+    breaker.record([_failed(bucket="bad")] * FAILURES, now=FRESH)
+    assert (breaker.state, breaker.probe_at) == (State.CLOSED, None)
+
+
 def test_it_opens_when_the_quiet_bucket_does_not_work_any_more_either() -> None:
     breaker = _breaker(_ok("quiet"))
     breaker.record([_failed(bucket="bad")] * FAILURES, now=FRESH + 1)
@@ -201,6 +223,26 @@ def test_while_only_buckets_fail_one_batch_may_look_for_another_after_each_faile
     assert (breaker.state, breaker.admit(10)) == (State.CLOSED, 10)
 
 
+@pytest.mark.parametrize("cured", ["by a probe that goes well", "by a probe that is only denied"])
+def test_when_the_credentials_are_back_and_only_buckets_fail_it_looks_around_again(cured: str) -> None:
+    breaker = _breaker(*[_failed(EXPIRED)] * FAILURES)
+    if "well" in cured:
+        _probe(breaker)
+        breaker.record([_failed()], now=6)
+    _probe(breaker, DENIED)
+    assert (breaker.state, breaker.admit(10), breaker.error) == (State.OPEN, 10, DENIED)
+
+
+def test_the_last_error_is_told_and_that_a_log_was_not_asked_for_only_where_nothing_else_is_known() -> None:
+    left_alone = Blocked("left alone")
+    assert Breaker(_delay).error is None
+    assert _breaker(_failed(left_alone)).error is left_alone
+    assert _breaker(_failed(DENIED), _failed(left_alone)).error is DENIED
+    breaker = _breaker(*[_failed(DENIED)] * FAILURES)
+    _probe(breaker, EXPIRED)
+    assert breaker.error is EXPIRED
+
+
 def test_without_credentials_nothing_is_received_to_look_around() -> None:
     breaker = _breaker(*[_failed(EXPIRED)] * FAILURES)
     for _ in range(20):
@@ -216,6 +258,16 @@ def test_buckets_are_forgotten_when_there_are_too_many_those_that_work_last() ->
     assert breaker.state is State.CLOSED
 
 
+def test_as_many_buckets_as_was_said_are_remembered_and_the_oldest_that_fails_is_forgotten_first() -> None:
+    breaker = Breaker(_delay)
+    names = [f"bad{number:03}" for number in reversed(range(MOST_BUCKETS))]
+    for now, name in enumerate(names):
+        breaker.record([_failed(bucket=name)] * IN_A_ROW, now=now)
+    assert set(breaker.blocked_buckets) == set(names)
+    breaker.record([_failed(bucket="new")] * IN_A_ROW, now=1000)
+    assert set(breaker.blocked_buckets) == {*names[1:], "new"}
+
+
 # ── closing ──
 
 
@@ -226,6 +278,23 @@ def test_probes_come_one_at_a_time_with_growing_delays() -> None:
     assert breaker.probe_at is not None
     assert breaker.take_probe(now=breaker.probe_at) is not None
     assert breaker.take_probe(now=1e9) is None
+
+
+def test_the_bucket_that_was_tried_last_is_probed_first() -> None:
+    breaker = Breaker(_delay)
+    for now, bucket in enumerate(["b", "c", "a", "b", "c"]):
+        breaker.record([_failed(bucket=bucket)], now=now)
+    assert breaker.take_probe(now=100) == _log("c")
+
+
+def test_after_it_closed_the_delays_begin_anew() -> None:
+    breaker = _breaker(*[_failed()] * FAILURES)
+    for _ in range(3):
+        _probe(breaker, DENIED)
+    now = _probe(breaker)
+    breaker.record([_ok()], now=now)
+    breaker.record([_failed(EXPIRED)] * FAILURES, now=now)
+    assert breaker.probe_at == now + 5
 
 
 def test_buckets_take_turns_in_being_probed() -> None:
