@@ -75,6 +75,8 @@ def _fuzz(target: Target, inputs: int, *, asked: argparse.Namespace, bar: Progre
     engine = _by_atheris if asked.engine == "atheris" else _by_ourselves
     done, corpus = engine(target, inputs, asked, lambda number: bar.update(task, completed=number))
     bar.update(task, completed=done)
+    if not bar.console.is_terminal:
+        bar.console.print(f"{target.name}: {done:,} inputs")
     seconds, lines = time.monotonic() - begun, Lines(target.modules)
     return Row(target, done, seconds, len(corpus), lines.reached(target, corpus), len(lines.all))
 

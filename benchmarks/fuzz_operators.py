@@ -3,12 +3,14 @@
 import base64
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
+from cryptography.utils import CryptographyDeprecationWarning
 from fuzz_checks import LOG, Broken, agree, must, text_of
 from fuzz_seeds import CERTIFICATE
 
@@ -52,7 +54,9 @@ def any_certificate(data: bytes) -> None:
     }
     for certificate in (pem(data), data):
         try:
-            sns.check_signature(envelope, certificate, now=_NOW)
+            with warnings.catch_warnings():  # the library warns of serial numbers that it will refuse some day
+                warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+                sns.check_signature(envelope, certificate, now=_NOW)
         except NotAllowed:
             continue
         raise Broken("nobody made that signature")
@@ -69,8 +73,11 @@ def any_record_in_a_message(data: bytes) -> None:
         _ANY_BUCKET.check(LOG, inline=[data])
     except NotAllowed:
         return
-    event = CloudTrailEvent.from_json(data) if decode_header(data) else None
-    must(event is None or event.recipient_account_id == "111122223333", "the event's account is what was judged")
+    try:
+        event = CloudTrailEvent.from_json(data)
+    except ValueError:
+        return  # no event: it will be set aside as a bad record
+    must(event.recipient_account_id == "111122223333", "the event's account is what was judged")
 
 
 def any_name(data: bytes) -> None:

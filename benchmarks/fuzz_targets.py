@@ -79,11 +79,11 @@ TARGETS = (
         "where", "Where | SettingsError", operators.any_conditions, seeds.wishes, _ASKED, 10, ("|", ",", "=", '"', "*")
     ),
     Target(
-        "glob", "an answer | SettingsError", operators.any_glob, seeds.globs, (matching, logs), 8, ("*", "?", "/8", ":")
+        "glob", "an answer | SettingsError", operators.any_glob, seeds.globs, (matching, logs), 3, ("*", "?", "/8", ":")
     ),
     Target("option", "a name and a value | BadParameter", operators.any_option, seeds.options, (), 6),
     Target("toml", _SETTINGS, operators.any_file(".toml"), seeds.toml, (settings, loading), 3, _NAMES),
-    Target("properties", _SETTINGS, operators.any_file(".properties"), seeds.java, (properties,), 3),
-    Target("environment", _SETTINGS, operators.any_environment, seeds.variables, (settings, loading), 3, _NAMES),
+    Target("properties", _SETTINGS, operators.any_file(".properties"), seeds.java, (properties,), 2),
+    Target("environment", _SETTINGS, operators.any_environment, seeds.variables, (settings, loading), 2, _NAMES),
 )
 """Every parser, in the order in which data meets it."""
