@@ -203,6 +203,41 @@ def test_a_certificate_before_or_after_its_time_is_refused(days: int) -> None:
     assert "not valid now" in refused(signed(NOTIFICATION), late)
 
 
+def test_a_certificate_is_valid_from_its_first_moment_to_its_last() -> None:
+    for days in (-30, 30):
+        verifier(now=NOW + datetime.timedelta(days=days))(message(signed(NOTIFICATION)))
+
+
+def test_a_good_signature_with_anything_between_its_letters_is_refused() -> None:
+    good = str(signed(NOTIFICATION)["Signature"])
+    for odd in (good[:8] + "\n" + good[8:], good[:8] + "!" + good[8:], good + " "):
+        assert "its signature is not SNS's" in refused({**signed(NOTIFICATION), "Signature": odd})
+
+
+@pytest.mark.parametrize(
+    ("body", "pem", "why"),
+    [
+        (
+            {**signed(NOTIFICATION), "Signature": 7},
+            None,
+            "its signature is not SNS's: it was forged, or changed on its way",
+        ),
+        ({**signed(NOTIFICATION), "SignatureVersion": 1}, None, "its SignatureVersion is neither 1 nor 2"),
+        (signed(NOTIFICATION), b"x", "what lies at its SigningCertURL is no certificate"),
+        (
+            signed(NOTIFICATION),
+            certificate(key(), start=NOW + datetime.timedelta(seconds=1)),
+            "its certificate is not valid now (it ran out, or this machine's clock is wrong)",
+        ),
+    ],
+    ids=["signature", "version", "certificate", "time"],
+)
+def test_a_refusal_says_which_message_why_and_what_became_of_it(body: object, pem: bytes | None, why: str) -> None:
+    assert refused(body, verifier(pem)) == (
+        f"message m-1: {why}; verify_sns is set, so nothing it names was read and it is kept"
+    )
+
+
 @pytest.mark.parametrize("pem", [b"x", b"<html>", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
 def test_what_is_no_certificate_is_refused(pem: bytes) -> None:
     assert "no certificate" in refused(signed(NOTIFICATION), verifier(pem))
@@ -308,11 +343,6 @@ def test_another_topic_is_refused_although_sns_signed_it_and_before_a_certificat
     verify = SnsVerifier(certificates, topics=[topic], now=lambda: NOW)
     assert f"its topic '{TOPIC}' is not in allowed_topics" in refused(signed(NOTIFICATION), verify)
     assert certificates.asked == []
-
-
-def test_verifying_without_topics_is_warned_of() -> None:
-    assert "allowed_topics" in verifier().warnings()[0]
-    assert verifier(topics=[TOPIC]).warnings() == []
 
 
 def test_a_refusal_never_shows_the_message() -> None:
