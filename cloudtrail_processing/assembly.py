@@ -11,7 +11,6 @@ from typing import Any
 import tenacity
 
 from cloudtrail_processing.allowed import Allowed
-from cloudtrail_processing.aws.certificates import SigningCertificates
 from cloudtrail_processing.aws.quarantine import S3Quarantine
 from cloudtrail_processing.aws.session import AwsOptions
 from cloudtrail_processing.aws.store import S3Store
@@ -31,7 +30,6 @@ from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.progress import LoggingReporter
 from cloudtrail_processing.quarantine import FolderQuarantine
 from cloudtrail_processing.settings import Settings
-from cloudtrail_processing.sns import SnsVerifier
 from cloudtrail_processing.usercode import UserCode
 
 
@@ -131,7 +129,13 @@ def _allowed(settings: Settings) -> Allowed:
 
 def _parser(settings: Settings, parts: Parts) -> Parser:
     limits = MessageLimits(bytes=settings.max_message_bytes, keys=settings.max_keys)
-    guard = [SnsVerifier(SigningCertificates(), topics=settings.allowed_topics)] if settings.verify_sns else []
+    guard: list[Parser] = []
+    if settings.verify_sns:
+        # Signatures need a library whose import takes a tenth of a second.
+        from cloudtrail_processing.aws.certificates import SigningCertificates
+        from cloudtrail_processing.sns import SnsVerifier
+
+        guard = [SnsVerifier(SigningCertificates(), topics=settings.allowed_topics)]
     return in_front(*guard, *([parts.parser] if parts.parser else []), limits=limits)
 
 

@@ -43,7 +43,7 @@ from cloudtrail_processing.progress import Progress, ProgressReporter, ProgressS
 from cloudtrail_processing.retry import is_worth_another_try
 from cloudtrail_processing.settlement import disposition
 from cloudtrail_processing.source import Source, as_read
-from cloudtrail_processing.usercode import guarded
+from cloudtrail_processing.usercode import OURS, guarded
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +173,10 @@ class Pipeline:
 
     def _parse(self, message: QueueMessage) -> Notification | Ignored | Failed:
         try:
-            with self._progress.step(ProgressState.PARSE_MESSAGE, message=message), guarded("the message parser"):
+            with (
+                self._progress.step(ProgressState.PARSE_MESSAGE, message=message),
+                guarded("the message parser", passing=OURS),
+            ):
                 return _checked(self._parser(message))
         except CloudTrailProcessingError as error:
             failed = self._failures.tell(Failure(Stage.PARSE, error, message=message))

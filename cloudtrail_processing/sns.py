@@ -109,12 +109,6 @@ class SnsVerifier:
                 f"message {message.message_id}: {error}; verify_sns is set, so nothing it names was read and it is kept"
             ) from None
 
-    def warnings(self) -> list[str]:
-        """What is open, one sentence each, for the operator to read at start."""
-        if self._topics:
-            return []
-        return ["verify_sns is set without allowed_topics: every topic of every AWS customer passes; name your topics"]
-
     def _check(self, envelope: Mapping[str, Any]) -> None:
         canonical(envelope)
         topic = envelope["TopicArn"]

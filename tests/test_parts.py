@@ -2,13 +2,15 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from collecting import Collecting, Handler, Keeping, Reporter
 
-from cloudtrail_processing.assembly import make_pipeline
+from cloudtrail_processing.assembly import make_pipeline, opened, warnings
 from cloudtrail_processing.aws.session import AwsOptions
+from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.parts import Parts, aws_options
@@ -97,3 +99,49 @@ def test_aws_is_reached_as_the_settings_say() -> None:
     )
     assert aws_options(settings, Parts()) == expected
     assert aws_options(settings, Parts(aws=AwsOptions(region="x"))) == AwsOptions(region="x")
+
+
+def test_what_is_open_is_said_at_start_and_nothing_else() -> None:
+    assert [text.split()[0] for text in warnings(Settings.load())] == ["allowed_buckets"]
+    assert [text.split()[0] for text in warnings(Settings.load(allowed_buckets="a", verify_sns=True))] == ["verify_sns"]
+    assert warnings(Settings.load(allowed_buckets="a", verify_sns=True, allowed_topics="arn:aws:sns:*:1:t")) == []
+
+
+def test_two_processors_of_one_name_cannot_share_a_checkpoint() -> None:
+    """One would take the other's finished logs for its own, and never see them."""
+    with ExitStack() as closing, pytest.raises(SettingsError, match="two processors"):
+        parts = Parts(store=FakeLogStore(), checkpoint=MemoryCheckpoint())
+        settings = Settings.load()
+        make_pipeline(
+            [Collecting(), Collecting()], settings=settings, parts=parts, user_code=UserCode(), closing=closing
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("checkpoint", "redis:x", "none of"),
+        ("quarantine", "s3://", "names no bucket"),
+        ("checkpoint", "sqlite:", "none"),
+    ],
+)
+def test_a_place_that_cannot_be_one_is_refused(name: str, value: str, wrong: str) -> None:
+    with ExitStack() as closing, pytest.raises(SettingsError, match=wrong):
+        opened(Settings.load(**{name: value}), Parts(), closing=closing)
+
+
+def test_what_settings_name_is_opened_and_closed_and_what_was_passed_is_left_alone(tmp_path: Path) -> None:
+    own = FakeLogStore()
+    settings = Settings.load(
+        checkpoint=f"sqlite:{tmp_path / 'c.db'}", deduplicate=60, quarantine=str(tmp_path / "bad records")
+    )
+    with ExitStack() as closing:
+        parts = opened(settings, Parts(store=own), closing=closing)
+        assert parts.store is own
+        assert parts.checkpoint is not None
+        assert parts.seen is not None
+        parts.checkpoint.release(parts.checkpoint.claim("log", processor="p"))
+        parts.seen.remember(["key"])
+        assert parts.seen.unseen(["key", "other"]) == {"other"}
+        assert (tmp_path / "c.db-wal").exists()
+    assert not (tmp_path / "c.db-wal").exists()
