@@ -82,6 +82,35 @@ def test_anything_after_the_compressed_stream_is_named_as_tampering(tail: bytes)
         inflate(GZIPPED + tail)
 
 
+@pytest.mark.parametrize(
+    ("body", "limits", "why"),
+    [
+        (b"", Limits(), "empty: a log has at least one byte"),
+        (b"x" * 1025, Limits(inflated=1024), "1025 bytes stored, over the limit of 1024 bytes"),
+        (
+            GZIPPED,
+            Limits(inflated=len(TEXT) - 1),
+            f"inflates from {len(GZIPPED)} to over {len(TEXT) - 1} bytes, the limit on size or on ratio",
+        ),
+        (
+            GZIPPED[:-9],
+            Limits(),
+            f"cut short: the compressed stream has no end after {len(GZIPPED) - 9} bytes",
+        ),
+        (
+            GZIPPED + b"xy",
+            Limits(),
+            "2 bytes after the end of the compressed stream: a sign of tampering or a broken copy",
+        ),
+    ],
+    ids=["empty", "stored", "inflated", "cut", "appended"],
+)
+def test_the_error_says_what_is_wrong_with_the_bytes(body: bytes, limits: Limits, why: str) -> None:
+    with pytest.raises(CorruptLog) as caught:
+        inflate(body, limits=limits)
+    assert str(caught.value) == why
+
+
 def test_a_bomb_stops_at_the_limit_and_never_takes_the_memory() -> None:
     bomb = gzip.compress(b" " * (64 * 2**20), 9)
     limits = Limits(inflated=4 * 2**20, ratio=10**6)
