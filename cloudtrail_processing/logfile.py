@@ -114,16 +114,25 @@ class Records:
     Holds on to the inflated data while it lives; the ``bytes`` it hands out and ``start_of`` do not.
     """
 
-    __slots__ = ("_raws", "_start_of")
+    __slots__ = ("_indexes", "_raws", "_start_of")
 
-    def __init__(self, raws: Sequence[bytes | msgspec.Raw], start_of: Callable[[int], int | None]) -> None:
+    def __init__(
+        self,
+        raws: Sequence[bytes | msgspec.Raw],
+        start_of: Callable[[int], int | None],
+        indexes: Sequence[int] | None = None,
+    ) -> None:
         self._raws = raws
         self._start_of = start_of
+        self._indexes: Sequence[int] = range(len(raws)) if indexes is None else indexes
 
     @classmethod
-    def of(cls, raws: Sequence[bytes]) -> Self:
-        """Records that are no slices of a log, such as those inside a message."""
-        return cls(raws, _nowhere)
+    def of(cls, raws: Sequence[bytes], *, indexes: Sequence[int] | None = None) -> Self:
+        """Records that are no slices of a log, such as those inside a message.
+
+        ``indexes`` tell where each one stood in its log when these are not all of it.
+        """
+        return cls(raws, _nowhere, indexes)
 
     def __len__(self) -> int:
         return len(self._raws)
@@ -134,6 +143,10 @@ class Records:
     def raw(self, index: int) -> bytes:
         """The exact bytes of a record, without the white space around it; ``IndexError`` when there is none."""
         return bytes(self._raws[index])
+
+    def index_of(self, index: int) -> int:
+        """Where record ``index`` of these stood in its log: at that same place, unless these are only some of it."""
+        return self._indexes[index]
 
     @property
     def start_of(self) -> Callable[[int], int | None]:
@@ -164,12 +177,12 @@ def build(records: Records, *, log: LogObject, indexes: Iterable[int]) -> Iterat
     """The events at ``indexes`` of ``records``, in that order, one at a time.
 
     A record that is no JSON object comes as a ``RejectedRecord``, with its bytes and the reason; it never costs its
-    neighbours (Java: ``AbstractEventSerializer`` gave up the rest of the file). Raises nothing else than
-    ``IndexError``.
+    neighbours (Java: ``AbstractEventSerializer`` gave up the rest of the file). Each tells where it stood in its log.
+    Raises nothing else than ``IndexError``.
     """
     origin = Origin(log=log, start_of=records.start_of)
     for index in indexes:
-        yield _event(records.raw(index), index=index, origin=origin, log=log)
+        yield _event(records.raw(index), index=records.index_of(index), origin=origin, log=log)
 
 
 def _event(raw: bytes, *, index: int, origin: Origin, log: LogObject) -> CloudTrailEvent | RejectedRecord:

@@ -88,3 +88,10 @@ def test_events_come_in_the_order_asked_and_know_where_they_stood() -> None:
         assert event.metadata.byte_range is not None
         assert TEXT[slice(*event.metadata.byte_range)] == event.raw
     assert [event.metadata.index for event in events if isinstance(event, CloudTrailEvent)] == [3, 0]
+
+
+def test_some_records_of_a_log_know_where_they_stood_in_it() -> None:
+    good, bad = built(Records.of([b'{"eventID":"1"}', b"nul"], indexes=[7, 900]))
+    assert isinstance(good, CloudTrailEvent)
+    assert isinstance(bad, RejectedRecord)
+    assert (good.metadata.index, good.metadata.byte_range, bad.index) == (7, None, 900)
