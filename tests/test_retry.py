@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable
 
 import pytest
@@ -31,6 +32,10 @@ def test_every_delay_lies_between_half_and_all_of_the_full_one(backoff: Backoff,
 def test_delays_double_up_to_the_cap() -> None:
     backoff = Backoff(first=1, cap=6)
     assert [backoff.delay(attempt, chance=lambda: 1) for attempt in range(1, 6)] == [1, 2, 4, 6, 6]
+
+
+def test_a_delay_without_a_cap_worth_the_name_stays_a_number() -> None:
+    assert Backoff(first=1, cap=math.inf).delay(10**9, chance=lambda: 1) == 2.0**32
 
 
 def test_two_workers_do_not_wait_equally_long() -> None:
@@ -140,6 +145,9 @@ def test_a_wait_is_slept_to_its_end_in_naps() -> None:
     naps: list[float] = []
     napping(lambda: None, naps.append)(1.1)
     assert naps == pytest.approx([0.25, 0.25, 0.25, 0.25, 0.1])
+    naps.clear()
+    napping(lambda: None, naps.append)(0.5)
+    assert naps == [0.25, 0.25]
 
 
 @pytest.mark.parametrize("error", [TransientError("t"), KeyError("k")])
@@ -227,6 +235,7 @@ def test_nothing_is_left_running_when_the_time_is_over() -> None:
 
     async def case() -> None:
         await within(5, quick(), clock=OddClock())
+        assert ended == ["clock"]
         with pytest.raises(TimeoutError):
             await within(0, slow_to_end("work"), clock=OddClock())
 
