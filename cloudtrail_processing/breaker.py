@@ -32,6 +32,8 @@ IN_A_ROW = 3
 """Failures in a row that block a bucket."""
 FRESH = 300
 """Seconds for which a bucket that worked is believed to work; then it is asked before the breaker opens."""
+LOOKS = 5
+"""Failed probes after each of which a batch may be received, to look for a bucket that works."""
 MOST_BUCKETS = 256
 """Buckets remembered: their names come from messages, and must not fill the memory."""
 
@@ -265,8 +267,7 @@ class Breaker:
             if isinstance(self._everywhere, CredentialsError) and not isinstance(error, CredentialsError):
                 self._everywhere = None
         if self._state is State.OPEN:
-            # Only buckets fail: messages may name one that nobody has tried yet. It costs a few of them one receive.
-            self._may_look = self._everywhere is None
+            self._may_look = self._everywhere is None and _is_worth_a_look(self._tries)
             self._try_again_later(now)
         else:
             self._consider(now)
@@ -279,6 +280,15 @@ class Breaker:
             others = (name for name in self._buckets if name != log.bucket)
             del self._buckets[min(others, key=lambda name: (self._buckets[name].works, self._buckets[name].at))]
         return bucket
+
+
+def _is_worth_a_look(tries: int) -> bool:
+    """True when a batch may be received, although every bucket that was tried fails: it may name another one.
+
+    Without it a bucket that is denied when a worker starts could keep all others waiting. It costs a batch one receive
+    count, so it is done a few times at first, and then only when there were four times as many tries as the last time.
+    """
+    return tries <= LOOKS or (tries.bit_count() == 1 and tries.bit_length() % 2 == 1)
 
 
 def _was_read(outcome: Processed | Failed) -> bool:

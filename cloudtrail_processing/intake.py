@@ -89,15 +89,18 @@ class Intake:
         """
         while not stopping.is_set():
             permits = await self._take_permits(batch)
+            limit = 0 if stopping.is_set() else self._gate.admit(permits)
             received, pause = 0, 0.0
             try:
-                if limit := await self._admitted(permits, stopping):
+                if limit:
                     received, pause = await self._receive(limit, wait)
                     self._gate.received(received)
             finally:
                 for _ in range(permits - received):
                     self._permits.release()
-            if pause > 0:
+            if not limit:
+                await _first_of(self._gate.changed(), stopping.wait())
+            elif pause > 0:
                 await _first_of(self._clock.sleep(pause), stopping.wait())
 
     async def _take_permits(self, most: int) -> int:
@@ -108,14 +111,6 @@ class Intake:
             await self._permits.acquire()
             taken += 1
         return taken
-
-    async def _admitted(self, permits: int, stopping: asyncio.Event) -> int:
-        """How many messages to ask for, as soon as the gate lets any in; 0 once the worker stops."""
-        while not stopping.is_set():
-            if limit := self._gate.admit(permits):
-                return limit
-            await _first_of(self._gate.changed(), stopping.wait())
-        return 0
 
     async def _receive(self, limit: int, wait: float) -> tuple[int, float]:
         """How many messages were received, and for how many seconds the poller should rest now."""

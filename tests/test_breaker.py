@@ -243,6 +243,17 @@ def test_the_last_error_is_told_and_that_a_log_was_not_asked_for_only_where_noth
     assert breaker.error is EXPIRED
 
 
+def test_such_looks_become_ever_rarer() -> None:
+    """A message in a small queue must not be received again and again through a weekend."""
+    breaker = _breaker(*[_failed(bucket="bad")] * FAILURES)
+    looks = []
+    for tries in range(1, 600):
+        _probe(breaker, DENIED)
+        if breaker.admit(10):
+            looks.append(tries)
+    assert looks == [1, 2, 3, 4, 5, 16, 64, 256]
+
+
 def test_without_credentials_nothing_is_received_to_look_around() -> None:
     breaker = _breaker(*[_failed(EXPIRED)] * FAILURES)
     for _ in range(20):

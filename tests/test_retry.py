@@ -18,7 +18,7 @@ from cloudtrail_processing.errors import (
     Stopped,
     TransientError,
 )
-from cloudtrail_processing.retry import GIVE_BACK, POLL, SETTLE, Backoff, in_place, napping, within
+from cloudtrail_processing.retry import DENIED, GIVE_BACK, POLL, SETTLE, Backoff, in_place, napping, within
 from cloudtrail_processing.testing import ManualClock
 
 
@@ -36,6 +36,13 @@ def test_delays_double_up_to_the_cap() -> None:
 
 def test_a_delay_without_a_cap_worth_the_name_stays_a_number() -> None:
     assert Backoff(first=1, cap=math.inf).delay(10**9, chance=lambda: 1) == 2.0**32
+
+
+def test_what_waits_for_an_operator_is_received_less_than_five_times_in_six_hours() -> None:
+    """Even when every delay comes out as short as it can."""
+    waits = [DENIED.delay(count, chance=lambda: 0) for count in range(1, 5)]
+    assert sum(waits) > 6 * 3600
+    assert [DENIED.delay(count, chance=lambda: 1) for count in range(1, 5)] == [300, 2400, 19_200, 21_600]
 
 
 def test_two_workers_do_not_wait_equally_long() -> None:

@@ -226,3 +226,21 @@ def test_what_waits_for_an_operator_waits_as_long_as_was_said_and_a_processor_or
     assert after(CredentialsError("expired"), denied=300) == DELAY
     assert after(TransientError("slow"), denied=300) == DELAY
     assert after(RetryLater(after=7), denied=300) == 7
+
+
+# ── what waits for an operator ──
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigurationError("c"), SettingsError("s")], ids=["ConfigurationError", "SettingsError"]
+)
+def test_what_waits_for_an_operator_waits_longer(error: CloudTrailProcessingError) -> None:
+    message = QueueMessage(message_id="m", body="", receipt="r")
+    handled = Handled(message, 2, (Failed(LOG, TransientError("t")), Failed(LOG, error)))
+    assert settle(handled, delay=DELAY, denied=300) == Retry(after=300, reason="TransientError: t (and 1 more)")
+
+
+def test_without_credentials_nothing_is_received_so_a_message_may_come_back_soon() -> None:
+    message = QueueMessage(message_id="m", body="", receipt="r")
+    verdict = settle(Handled(message, 1, (Failed(LOG, CredentialsError("gone")),)), delay=DELAY, denied=300)
+    assert verdict == Retry(after=DELAY, reason="CredentialsError: gone")
