@@ -154,7 +154,8 @@ def variables() -> Iterator[bytes]:
     yield b'PROCESSOR=["a:B","c"]\nOPTIONS={"a":1,"b":{"c":null}}\nTHREADS=3\nPOLLERS=9'
     yield b"WHERE=event_name=A\nQUEUE_URL=http://x\nLOG_FORMAT=json\nVERIFY_SNS=true\nGRACE_TIME=1e3\nTHREAD=1"
     yield b"ALLOWED_ACCOUNTS=[1]\nBUCKET_OWNERS=[\nmissing_log=retry\nOPTIONS=[[[["
-    yield b"OPTIONS=" + b'{"a":' * 1_500
+    yield b"OPTIONS=" + b'{"a":' * 700
+    yield b"WHERE=" + b"[" * 1_500
 
 
 def options() -> Iterator[bytes]:
