@@ -69,10 +69,7 @@ class _Bucket:
 
 
 class Breaker:
-    """Told of outcomes, and asked what may be received, which bucket to leave alone, and which log to probe.
-
-    Any thread may call it.
-    """
+    """Told of outcomes, and asked what may be received and whom to leave alone. Any thread may call it."""
 
     def __init__(self, delay: Callable[[int], float]) -> None:
         """``delay`` gives the seconds before the n-th try of a probe or of a blocked bucket; 1 is the first."""
@@ -80,13 +77,11 @@ class Breaker:
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._buckets: dict[str, _Bucket] = {}
-        self._failures = 0
+        self._failures, self._tries = 0, 0
         self._error: ConfigurationError | None = None
         self._everywhere: ConfigurationError | None = None
         self._probe_at: float | None = None
-        self._tries = 0
-        self._may_look = False
-        self._trial_is_out = False
+        self._may_look, self._trial_is_out = False, False
 
     @property
     def state(self) -> State:
@@ -300,7 +295,5 @@ def _was_read(outcome: Processed | Failed) -> bool:
 
 
 def _configuration_errors(outcome: Processed | Failed) -> list[ConfigurationError]:
-    if isinstance(outcome, Processed):
-        return []
-    errors = [failed.error for failed in (outcome, *outcome.also)]
-    return [error for error in errors if isinstance(error, ConfigurationError)]
+    failures = () if isinstance(outcome, Processed) else (outcome, *outcome.also)
+    return [failed.error for failed in failures if isinstance(failed.error, ConfigurationError)]
