@@ -362,9 +362,10 @@ def test_what_was_in_hand_when_it_opened_changes_little() -> None:
 
 def test_a_good_probe_lets_every_blocked_bucket_try_at_once() -> None:
     breaker = _breaker(*[_failed(bucket=bucket) for bucket in "ababab"])
-    for _ in range(6):
-        _probe(breaker, DENIED)
-    now = _probe(breaker)
+    now = breaker.probe_at or 0
+    assert [breaker.blocked(bucket, now=now) for bucket in "ab"] == [None, None], "these were their trials"
+    assert None not in [breaker.blocked(bucket, now=now) for bucket in "ab"]
+    assert _probe(breaker) == now
     assert breaker.blocked("a", now=now) is None
     assert breaker.blocked("b", now=now) is None
 
