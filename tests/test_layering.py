@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "cloudtrail_processing"
 ROWS = [
     {"errors", "events", "properties"},
     {"flow", "loading", "spans", "usercode", "budget"},
-    {"keys", "ports", "filters", "settings", "counting"},
+    {"keys", "ports", "filters", "settings", "counting", "times"},
     {
         "notification",
         "logfile",
@@ -31,7 +31,7 @@ ROWS = [
     {"work", "parts"},
     {"worker", "assembly"},
     {"app", "sweep"},
-    {"supervisor"},
+    {"supervisor", "replay"},
     {"testing", "__init__"},
     {"cli"},
     {"__main__"},
