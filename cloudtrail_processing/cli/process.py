@@ -1,18 +1,15 @@
 """``process``: logs that are already there, from files, folders, standard input or S3."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
 from cloudtrail_processing.cli import options
 from cloudtrail_processing.cli.printing import EventTable, ForReader
-from cloudtrail_processing.cli.status import Lines, can_be_live
+from cloudtrail_processing.cli.sweeping import bar, complain, done, told
 from cloudtrail_processing.cli.telling import (
     FAILED,
     INTERRUPTED,
@@ -20,17 +17,12 @@ from cloudtrail_processing.cli.telling import (
     log_lines,
     say,
     standard_error,
-    whole_story,
 )
 from cloudtrail_processing.files import NAMES, STDIN
-from cloudtrail_processing.flow import Failed
 from cloudtrail_processing.processors import JsonLines
-from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus, Reporters
+from cloudtrail_processing.progress import Reporters
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.tally import Tally
-
-if TYPE_CHECKING:
-    from cloudtrail_processing.sweep import Summary
 
 READER_LEFT = 141
 """Exit code when standard output was closed by its reader, as of a program that SIGPIPE ended."""
@@ -102,26 +94,29 @@ def _sweep(paths: list[str], reader: ForReader | None, *, settings: Settings, co
 
     if STDIN in paths and sys.stdin.isatty():
         say(console, "reading standard input; Ctrl-D ends it")
+    if reader:
+        # A worker's checkpoint may stand in the environment: it knows what a worker delivered, not what was read.
+        settings = settings.model_copy(update={"checkpoint": None, "deduplicate": 0})
     sources = Sources(paths, aws_options(settings, Parts()))
     if reader and not sources.in_buckets and "threads" not in settings.model_fields_set:
         # Several threads would not read from disk faster, and would mix up the order of the logs.
         settings = settings.model_copy(update={"threads": 1})
     tally, total = Tally(), None if sources.in_buckets else sources.known
     try:
-        with _bar(console, total=total, printing=reader is not None) as reporter:
+        with bar(console, total=total, printing=reader is not None) as reporter:
             logs = sources.logs(wanted=lambda: reader is None or not reader.has_left)
             summary = sweep(reader, logs, settings=settings, parts=Parts(reporter=Reporters(reporter, tally)))
     except KeyboardInterrupt:
-        say(console, f"interrupted: {_done(tally)}", style="yellow")
+        say(console, f"interrupted: {done(tally)}", style="yellow")
         return INTERRUPTED
     if reader and reader.has_left:
         return READER_LEFT
     if summary.logs or not sources.broken_off:
-        say(console, _told(summary))
+        say(console, told(summary))
     if sources.left_out:
         say(console, f"other files left out {sources.left_out:,}: in folders only {NAMES} count")
     for failed in summary.failed:
-        _complain(failed, console)
+        complain(failed, console)
     if sources.broken_off:
         raise sources.broken_off
     return FAILED if summary.failed else 0
@@ -138,55 +133,3 @@ def _format(name: str | None) -> Format | None:
 def _printer(form: Format | None) -> EventTable | JsonLines:
     chosen = form or (Format.TABLE if sys.stdout.isatty() else Format.JSONL)
     return EventTable() if chosen is Format.TABLE else JsonLines()
-
-
-def _done(tally: Tally) -> str:
-    counts = {"logs done": "logs", "delivered": "delivered", "filtered": "filtered", "logs failed": "failures"}
-    return ", ".join(f"{what} {tally[name]:,}" for what, name in counts.items())
-
-
-def _told(summary: "Summary") -> str:
-    counts = {
-        "logs": summary.logs,
-        "records": summary.records,
-        "delivered": summary.delivered,
-        "filtered": summary.filtered,
-        "logs skipped": summary.skipped,
-        "logs failed": len(summary.failed),
-    }
-    return ", ".join(f"{what} {count:,}" for what, count in counts.items())
-
-
-def _complain(failed: Failed, console: Console) -> None:
-    """One line for each failure of a log: where it lies, and what happened to it."""
-    for one in (failed, *failed.also):
-        story = whole_story(one.error).replace("\n", " ")
-        where = f"{one.log.uri}: " if one.log and one.log.uri not in story else ""
-        say(console, f"failed: {where}{story} ({type(one.error).__name__})", style="red")
-
-
-class _Advance(ProgressReporter):
-    """Moves a bar on by one for every log."""
-
-    def __init__(self, bar: Progress, *, total: int | None) -> None:
-        self._bar = bar
-        self._task = bar.add_task("logs", total=total)
-
-    def report_end(self, status: ProgressStatus, token: object) -> None:
-        del token
-        if status.state is ProgressState.PROCESS_LOG:
-            self._bar.advance(self._task)
-
-
-@contextmanager
-def _bar(console: Console, *, total: int | None, printing: bool) -> Iterator[ProgressReporter]:
-    """A reporter: a bar on a terminal, none where events fill it anyway, plain lines where there is no terminal."""
-    if not can_be_live(console):
-        yield Lines(lambda text: say(console, text))
-        return
-    if printing and sys.stdout.isatty():
-        yield ProgressReporter()
-        return
-    columns = (SpinnerColumn(), "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        yield _Advance(bar, total=total)

@@ -358,3 +358,13 @@ def test_the_real_corpus_is_delivered_whole(corpora: Path) -> None:
     assert result.exit_code == 0
     assert len(result.stdout_bytes.splitlines()) == 2900
     assert "delivered 2,900, filtered 0, logs skipped 0, logs failed 0" in result.stderr
+
+
+def test_reading_a_log_twice_shows_it_twice_whatever_a_worker_remembers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CLOUDTRAIL_PROCESSING_CHECKPOINT", f"sqlite:{tmp_path / 'checkpoint.db'}")
+    first, second = (invoke("process", str(folder)) for _ in range(2))
+    assert first.stdout
+    assert second.stdout == first.stdout
+    assert not (tmp_path / "checkpoint.db").exists()
