@@ -70,3 +70,10 @@ def test_by_default_a_message_may_be_as_large_as_sqs_allows_and_name_a_thousand_
 def test_a_user_parser_in_front_keeps_its_say_within_the_limit() -> None:
     parse_all = in_front(lambda _: Ignored("mine"), limits=LIMITS)
     assert parse_all(message("anything")) == Ignored("mine")
+
+
+def test_behind_a_user_parser_the_same_limits_hold() -> None:
+    parse_all = in_front(lambda _: None, limits=MessageLimits(keys=1))
+    assert isinstance(parse_all(message(json.dumps(pointer(["AWSLogs/a.json"])))), Notification)
+    with pytest.raises(NotificationError, match="over the limit of 1"):
+        parse_all(message(json.dumps(pointer(["AWSLogs/a.json", "AWSLogs/b.json"]))))
