@@ -123,6 +123,9 @@ class Circuit:
         self._probing = True
         try:
             return probe(log)
+        except (SystemExit, asyncio.CancelledError) as surprise:
+            # On the event loop they would end the worker, or the probes, without a word.
+            raise RuntimeError(f"a probe raised {type(surprise).__name__}") from surprise
         finally:
             self._probing = False
 

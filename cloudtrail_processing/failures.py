@@ -1,6 +1,7 @@
 """What is done about a failure: it is told, once, to the log and to the exception handler, who may choose."""
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -21,6 +22,11 @@ from cloudtrail_processing.usercode import guarded
 
 logger = logging.getLogger(__name__)
 
+SURPRISES = (Exception, CancelledError)
+"""What a bug, ours or that of a part, may raise: all but what is meant to end the process.
+
+A part that runs a loop of its own may raise asyncio's ``CancelledError``, which our loop would take for its own.
+"""
 SKIPPED_BY_HANDLER = "its loss is accepted, by an exception handler or by missing_log"
 
 
@@ -84,7 +90,7 @@ class Failures:
             return Skipped(log, SKIPPED_BY_HANDLER)
         return replace(remaining[0], also=tuple(remaining[1:]))
 
-    def uncaught(self, error: Exception, *, message: QueueMessage | None, log: LogObject | None = None) -> Failed:
+    def uncaught(self, error: BaseException, *, message: QueueMessage | None, log: LogObject | None = None) -> Failed:
         """A bug of ours: reported, and the message is kept."""
         with self._progress.step(ProgressState.UNCAUGHT_EXCEPTION, message=message, log=log) as step:
             step.result(succeeded=False, error=error)

@@ -20,7 +20,7 @@ from cloudtrail_processing.errors import (
     NotificationError,
     RejectedRecords,
 )
-from cloudtrail_processing.failures import SKIPPED_BY_HANDLER, Failures, MissingLogs
+from cloudtrail_processing.failures import SKIPPED_BY_HANDLER, SURPRISES, Failures, MissingLogs
 from cloudtrail_processing.filters.logs import SourceFilter
 from cloudtrail_processing.flow import (
     Failed,
@@ -119,7 +119,7 @@ class Pipeline:
                 errors = [outcome.error for outcome in handled.outcomes if isinstance(outcome, Failed)]
                 step.result(succeeded=not errors, error=errors[0] if errors else None)
                 return handled
-        except Exception as error:  # noqa: BLE001 - a bug of ours must cost neither the message nor the worker
+        except SURPRISES as error:  # a bug must cost neither the message nor the worker
             return Handled(message, 1, (self._failures.uncaught(error, message=message),))
 
     def process_log(
@@ -193,7 +193,7 @@ class Pipeline:
                 outcome = self._refused(work) or self._filtered(work) or self._work_through(work)
                 step.result(**_facts(outcome))
                 return outcome
-        except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the message's other logs
+        except SURPRISES as error:  # a bug must not cost the message's other logs
             return self._failures.uncaught(error, message=work.message, log=work.log)
 
     def _refused(self, work: _LogInHand) -> Outcome | None:

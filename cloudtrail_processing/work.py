@@ -128,14 +128,22 @@ class Work:
         count = lease.message.receive_count
         delay = self._delays.delay(count)
         try:
-            handled = await asyncio.get_running_loop().run_in_executor(
-                self._pool, functools.partial(self._in_thread, lease)
-            )
+            handled = await self._in_pool(lease)
         except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - the pool's, or a processor's way out
             self._on_broken(error, "the pool of threads")
             return Retry(after=delay, reason=f"the pool of threads failed: {type(error).__name__}")
         self._on_handled(handled)
         return settle(handled, delay=delay, denied=self._denied.delay(count))
+
+    async def _in_pool(self, lease: Lease) -> Handled:
+        """Work on one message in a thread. Only our own end may look like one: else the message stayed in hand."""
+        work = functools.partial(self._in_thread, lease)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            raise RuntimeError("work on a message was cancelled, but not by the worker") from error
 
     def _in_thread(self, lease: Lease) -> Handled:
         self._at_work.add(lease)

@@ -87,6 +87,7 @@ class Hold:
         except CloudTrailProcessingError:
             self._holds.remember(self.claim, self.position)
             raise
+        self._holds.forget(self.claim)
 
     def _once(self, write: Callable[[], None]) -> None:
         with self._writing, _guard():
@@ -115,7 +116,7 @@ class Holds:
             claim = checkpoint.claim(log, processor=processor)
         hold = Hold(self, checkpoint, claim, keep_going)
         with self._lock:
-            hold.position = max(hold.position, self._unwritten.pop((log, processor), 0))
+            hold.position = max(hold.position, self._unwritten.get((log, processor), 0))
             if hold.is_open:
                 self._open.add(hold)
                 self._start()
@@ -134,11 +135,16 @@ class Holds:
             self._renewer.join(timeout=5)
 
     def remember(self, claim: Claim, position: int) -> None:
-        """Keep a position that could not be written, for the next claim of that log in this process."""
+        """Keep a position that could not be written, for the next claims of that log in this process."""
         with self._lock:
             self._unwritten[claim.log, claim.processor] = position
             while len(self._unwritten) > _MOST_UNWRITTEN:
                 self._unwritten.popitem(last=False)
+
+    def forget(self, claim: Claim) -> None:
+        """Keep no position of a log any more: it is written now. A claim alone, as a probe's, writes nothing."""
+        with self._lock:
+            self._unwritten.pop((claim.log, claim.processor), None)
 
     def again(self, keep_going: KeepGoing) -> Callable[..., None]:
         """The policy by which a write is tried again: also while a disk is full, as that may pass."""

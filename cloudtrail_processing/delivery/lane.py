@@ -168,11 +168,9 @@ class LaneRun:
             fresh = self._fresh([event for _, event in chosen])
             if fresh:
                 self._process(EventBatch(log, tuple(fresh.values()), first_index=first, next_index=after))
-                self._remember(fresh)
             self.delivered += len(fresh)
             self.duplicates += len(chosen) - len(fresh)
-            if self._hold is not None:
-                self._hold.advance(after)
+            self._write_down(fresh, after)
         except CloudTrailProcessingError as error:
             self.failure = LaneFailure(self._lane.name, error)
 
@@ -183,6 +181,14 @@ class LaneRun:
         else:
             policy = self._lane.retry.copy(sleep=napping(self._keep_going), reraise=True)
             self._user_code.call_again(policy, what, process, batch)
+
+    def _write_down(self, fresh: Mapping[object, CloudTrailEvent], after: int) -> None:
+        """Note what was delivered: the position also when the memory of events fails, or the batch came again."""
+        try:
+            self._remember(fresh)
+        finally:
+            if self._hold is not None:
+                self._hold.advance(after)
 
     def _fresh(self, events: Sequence[CloudTrailEvent]) -> dict[object, CloudTrailEvent]:
         """The events that were not delivered before, by what they are remembered by; without memory all of them."""
@@ -196,8 +202,7 @@ class LaneRun:
         return {key: event for key, event in by_key.items() if not isinstance(key, str) or key in unseen}
 
     def _remember(self, fresh: Mapping[object, CloudTrailEvent]) -> None:
-        if self._lane.seen is not None:
-            keys = [key for key in fresh if isinstance(key, str)]
+        if self._lane.seen is not None and (keys := [key for key in fresh if isinstance(key, str)]):
             self._user_code.call("the memory of events", self._lane.seen.remember, keys, passing=OURS)
 
     def _key_of(self, event: CloudTrailEvent) -> str | None:
