@@ -1,4 +1,4 @@
-"""The command line: ``worker`` on a queue, ``process`` for logs that are there, ``demo`` to see it work.
+"""The command line: ``worker`` on a queue, ``process`` for logs, ``replay`` for what was set aside, ``demo`` to see it.
 
 Modules are imported when their command runs, so that ``--help`` does not wait for AWS clients.
 """
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cloudtrail_processing.cli import demo, process, worker
+from cloudtrail_processing.cli import demo, process, replay, worker
 
 __all__ = ["app", "main"]
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(worker.worker)
 app.command()(process.process)
+app.command()(replay.replay)
 app.command()(demo.demo)
 
 
