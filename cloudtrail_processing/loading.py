@@ -28,7 +28,7 @@ def read_file(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"cannot read the settings file {file}: {error}") from error
     for remark in remarks:
-        logger.warning("%s: %s", file, remark)
+        logger.warning("%s", _writable(f"{file}: {remark}"))
     return dict(values)
 
 
@@ -65,7 +65,7 @@ def warn_of_misspelled(environment: Iterable[str], settings: type[BaseSettings])
         if variable.upper().startswith(PREFIX) and name not in settings.model_fields:
             near = difflib.get_close_matches(name, settings.model_fields, n=1)
             guess = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
-            logger.warning("the environment variable %s is no setting and has no effect%s", variable, guess)
+            logger.warning("the environment variable %s is no setting and has no effect%s", _writable(variable), guess)
 
 
 def mistakes(
@@ -85,3 +85,8 @@ def _mistake(detail: dict[str, Any], kind: str, names: list[str], place: Callabl
         return f"{name}{place(str(detail['loc'][0]))}: {text}" if name else text
     near = difflib.get_close_matches(name, names, n=1)
     return f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _writable(text: str) -> str:
+    """The text with what no stream can write, such as half a character, spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()

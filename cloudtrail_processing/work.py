@@ -204,7 +204,7 @@ def _log(lease: Lease, verdict: Verdict, *, copies: bool) -> None:
         case Retry(after, reason):
             logger.warning("message %s goes back for %.0f s: %s", name, after, _in_short(reason))
         case Reject(after, reason):
-            fate = "is sent to the dead-letter queue" if copies else "stays for the queue's redrive policy"
+            fate = "is sent to the dead-letter queue" if copies else "stays in its queue"
             logger.error("message %s is rejected: %s; it %s", name, _in_short(reason), fate)
         case Release(reason):
             logger.info("message %s is given back at once: %s", name, _in_short(reason))

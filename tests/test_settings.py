@@ -339,3 +339,16 @@ def test_a_list_that_is_nested_too_deep_is_an_unusable_setting_too(name: str, mo
 def test_dead_letters_go_to_another_queue_than_the_one_they_came_from() -> None:
     with pytest.raises(SettingsError, match="another queue"):
         Settings.load(queue_url=URL, dead_letter_url=URL)
+
+
+def test_a_warning_can_be_written_whatever_a_file_or_the_environment_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A log line with half a character in it would be lost to every handler that writes UTF-8."""
+    file = tmp_path / "java.properties"
+    file.write_text("thread\\ud800Count = 3\n", encoding="latin-1")
+    monkeypatch.setenv("CLOUDTRAIL_PROCESSING_THREADS\udc97", "3")
+    Settings.load(file)
+    assert len(caplog.messages) == 2
+    assert "\\ud800" in caplog.text
+    assert all(message.encode() for message in caplog.messages)
