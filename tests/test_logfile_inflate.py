@@ -129,6 +129,8 @@ def test_a_bomb_that_lies_about_its_length_stops_at_the_limit_too() -> None:
     for length in (0, 1, 2**20, 2**31, 2**32 - 1):
         with pytest.raises(LogTooLarge):
             inflate(bomb[:-4] + struct.pack("<I", length), limits=Limits(inflated=2**20))
+        with pytest.raises(LogTooLarge):
+            inflate(bomb[:-4] + struct.pack("<I", length), limits=Limits(inflated=5 * 2**20, ratio=10**6))
 
 
 def test_the_size_that_a_log_will_have_is_known_before_it_is_inflated() -> None:
