@@ -108,8 +108,8 @@ class ExceptionHandler:
         """Look at one failure; return a disposition to override the error's own, or None.
 
         ``Disposition.SKIP`` accepts the loss of this log: it counts as settled and the message may be deleted.
-        Think twice before you say so of a ``ConfigurationError``: its log was perhaps not even asked for. ``RELEASE`` is
-        treated as ``RETRY``. The answer matters in the stages from ``parse`` to ``process``, and not for
+        Think twice before you say so of a ``ConfigurationError``: its log was perhaps not even asked for. ``RELEASE``
+        is treated as ``RETRY``. The answer matters in the stages from ``parse`` to ``process``, and not for
         ``Stopped`` and ``LeaseLost``, which only interrupt. Called from several threads, and again for the same log on
         every delivery. If it raises, the error's own disposition applies.
         """

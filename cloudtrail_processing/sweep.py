@@ -11,15 +11,15 @@ from functools import partial, reduce
 from typing import Any
 
 from cloudtrail_processing.assembly import make_pipeline, opened
-from cloudtrail_processing.errors import CloudTrailProcessingError, Stopped
+from cloudtrail_processing.errors import Stopped
 from cloudtrail_processing.files import FileStore
 from cloudtrail_processing.flow import Failed, LogObject, Outcome, Processed
 from cloudtrail_processing.parts import Parts, Processors, processors_of
 from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.ports import KeySource
-from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.reading import split_any
 from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.starting import started
 from cloudtrail_processing.usercode import UserCode
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,6 @@ def process(
     settings = Settings.of(settings, **values)
     chosen = processors_of(processors, settings)
     user_code = UserCode()
-    stopped: list[Failed] = []
     with ExitStack() as closing:
         parts = opened(settings, parts or Parts(), closing=closing)
         parts = replace(parts, store=FileStore(parts.store))
@@ -89,20 +88,10 @@ def process(
             chosen, settings=settings, parts=parts, user_code=user_code, closing=closing, splitter=split_any
         )
         closing.callback(user_code.close)
-        for processor in chosen:
-            user_code.call(f"start of {processor.name}", processor.start)
-            closing.callback(_stop, processor, user_code, stopped)
+        unstopped = closing.enter_context(started(chosen, user_code))
         found = logs if isinstance(logs, Iterable) else logs.logs()
         summary = reduce(Summary.and_then, _outcomes(pipeline, found, threads=settings.threads), Summary())
-    return replace(summary, failed=(*summary.failed, *stopped))
-
-
-def _stop(processor: EventProcessor, user_code: UserCode, failures: list[Failed]) -> None:
-    try:
-        user_code.call(f"stop of {processor.name}", processor.stop)
-    except CloudTrailProcessingError as error:
-        logger.exception("a processor failed to stop")
-        failures.append(_without_frames(Failed(None, error)))
+    return replace(summary, failed=(*summary.failed, *(_without_frames(Failed(None, error)) for error in unstopped)))
 
 
 def _without_frames(failed: Failed) -> Failed:

@@ -84,7 +84,7 @@ def test_without_a_dead_letter_queue_it_stays_for_the_redrive_policy(caplog: pyt
     message = bench.queue.send(POISON)
     asyncio.run(run_for(bench.worker(), bench.clock, 1))
     assert "deleted" not in bench.queue.history_of(message)
-    assert f"message {message} is rejected: NotificationError; it stays for the queue's redrive policy" in caplog.text
+    assert f"message {message} is rejected: NotificationError; it stays in its queue" in caplog.text
 
 
 def test_an_unconfirmed_copy_leaves_the_message_hidden_for_a_while_and_tells() -> None:

@@ -26,7 +26,7 @@ ROWS = [
         "allowed",
         "sns",
     },
-    {"aws", "reading", "delivery", "failures", "plugins", "files", "processors", "tally", "source"},
+    {"aws", "reading", "delivery", "failures", "plugins", "files", "processors", "starting", "tally", "source"},
     {"pipeline", "checkpoint", "hooks", "leases", "settling", "intake", "circuit"},
     {"work", "parts"},
     {"worker", "assembly"},

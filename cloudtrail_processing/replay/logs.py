@@ -8,8 +8,8 @@ from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.parts import Parts, Processors
 from cloudtrail_processing.ports import KeySource
+from cloudtrail_processing.replay.forgetting import forgetting
 from cloudtrail_processing.replay.preview import Preview
-from cloudtrail_processing.replay.running import forgetting
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.sweep import Summary, process
 from cloudtrail_processing.times import TimeRange

@@ -13,9 +13,10 @@ from cloudtrail_processing.parts import Parts, Processors, aws_options, processo
 from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.quarantine import Quarantined, StoredQuarantine, by_log, from_line, to_line
+from cloudtrail_processing.replay.forgetting import forgetting
 from cloudtrail_processing.replay.preview import Preview
-from cloudtrail_processing.replay.running import forgetting, started
 from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.starting import started
 from cloudtrail_processing.sweep import Summary
 from cloudtrail_processing.usercode import UserCode
 

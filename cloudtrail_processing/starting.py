@@ -1,23 +1,14 @@
-"""What every replay needs: settings that remember nothing, and processors that are started and stopped."""
+"""Processors around work that has an end: started before it, stopped after it."""
 
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 
 from cloudtrail_processing.errors import CloudTrailProcessingError
-from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.processor import EventProcessor
-from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.usercode import UserCode
 
 logger = logging.getLogger(__name__)
-
-
-def forgetting(settings: Settings, parts: Parts | None) -> tuple[Settings, Parts]:
-    """The same without checkpoint and de-duplication: what was delivered before is to be delivered again."""
-    without = settings.model_copy(update={"checkpoint": None, "deduplicate": 0.0})
-    return without, replace(parts or Parts(), checkpoint=None, seen=None)
 
 
 @contextmanager
