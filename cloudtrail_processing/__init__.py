@@ -15,6 +15,7 @@ refuses, ``checkpoint`` remembers, ``quarantine`` keeps what is bad, and ``break
 from typing import TYPE_CHECKING, Any
 
 from cloudtrail_processing.errors import (
+    BookkeepingError,
     Claimed,
     ClaimLost,
     CloudTrailProcessingError,
@@ -99,6 +100,7 @@ __all__ = [
     "ActivityEvent",
     "AggregatedEvent",
     "AwsOptions",
+    "BookkeepingError",
     "Checkpoint",
     "Claim",
     "ClaimLost",

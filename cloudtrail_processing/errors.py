@@ -9,6 +9,7 @@ The tree; each class carries its disposition, so that no code ever decides by gu
     │   └── Claimed            RETRY    another worker is at work on the log
     ├── ConfigurationError     RETRY    403, KMS denied, wrong region, unknown queue, full disk
     │   ├── CredentialsError   RETRY    credentials missing, expired or wrong: nothing at all can work
+    │   ├── BookkeepingError   RETRY    checkpoint, memory of events or quarantine cannot be used
     │   └── SettingsError      RETRY    a setting that cannot work; raised before anything is received
     ├── LogGone                RETRY    the object does not exist (S3 may lag behind its notification)
     ├── CorruptLog             REJECT   not gzip, CRC, trailing bytes, not JSON, no Records
@@ -76,6 +77,10 @@ class CredentialsError(ConfigurationError):
     """The credentials are missing, expired or wrong, or the clock that signs with them is: nothing can work."""
 
 
+class BookkeepingError(ConfigurationError):
+    """What we must write down cannot be: the checkpoint, the memory of events or the quarantine fails for all logs."""
+
+
 class SettingsError(ConfigurationError):
     """A setting, option or argument that cannot work; raised before anything is received."""
 
@@ -120,7 +125,7 @@ class ProcessorError(CloudTrailProcessingError):
 
 
 class RetryLater(CloudTrailProcessingError):
-    """Raise it in ``process`` to have the whole log delivered again after ``after`` seconds.
+    """Raise it in ``process`` to have the log delivered again after ``after`` seconds, or its rest with a checkpoint.
 
     Without ``after`` the usual delay applies, which grows with the receive count.
     """

@@ -3,7 +3,7 @@
 import cloudtrail_processing
 
 PUBLIC = """
-ActivityEvent AggregatedEvent AwsOptions Checkpoint Claim ClaimLost Claimed Clock CloudTrailEvent
+ActivityEvent AggregatedEvent AwsOptions BookkeepingError Checkpoint Claim ClaimLost Claimed Clock CloudTrailEvent
 CloudTrailProcessingError ConfigurationError CorruptLog Credentials CredentialsError DeadLetters DigestFile
 Disposition DynamoCheckpoint EventBatch EventFilter EventProcessor EventVersion ExceptionHandler Failed Failure
 FetchedLog Files FolderQuarantine Health HealthState Ignored InsightEvent Joined KeySource LeaseLost LogGone LogKind
