@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from matrix.cells import COMPANIONS, Cell, cells
-from matrix.life import Blow, Life
+from matrix.life import PACE, Blow, Life
 from matrix.parts import make
 from matrix.world import BATCH_SIZE, World
 
@@ -137,6 +137,8 @@ def check_the_end(trial: Trial) -> None:
         assert error is None or trial.cell.may_end_worker, repr(error)
         assert not life.worker.stuck
         assert life.worker.in_hand == 0
+        assert life.worker._intake._permits._value == PACE.threads
         assert life.steps == 0
+        assert life.claimed == [] or trial.cell.may_leave_claims
         started, stopped = ([it.split()[1] for it in life.hooks if it.startswith(how)] for how in ("start", "stop"))
         assert started == stopped[::-1]

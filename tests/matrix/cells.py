@@ -110,7 +110,7 @@ USERS = ("parse", "source filter", "event filter, log", "event filter, header", 
 OURS = ("allow-list", "split")
 WATCHERS = ("handler", "report start", "report end")
 STORE = ("identify", "fetch", "probe")
-WRITERS = ("claim", "advance", "finish", "release", "keep")
+WRITERS = ("claim", "renew", "advance", "finish", "release", "keep")
 MEMORY = ("unseen", "remember")
 IN_THREADS = (*USERS, *OURS, *WATCHERS, *STORE, *WRITERS, *MEMORY, "pool")
 """Stages of the data plane, and those that both planes call."""
@@ -119,7 +119,7 @@ CALLS = ("introduce", "receive", *BATCHES)
 """Stages of the control plane, on the event loop."""
 HOOKS = ("start", "stop")
 STAGES = (*IN_THREADS, *CALLS, *HOOKS)
-BATCHWISE = ("process", "advance", *MEMORY, "event filter, header", "event filter, event")
+BATCHWISE = ("process", "renew", "advance", *MEMORY, "event filter, header", "event filter, event")
 """Stages that come once for each batch of a log, or more often."""
 WITH_EFFECT = ("process", *WRITERS, "remember", "receive", *BATCHES)
 """Stages whose effect may be there though the answer is an error."""
@@ -131,7 +131,9 @@ MOMENTS: dict[str, range] = {
     "twice": range(2),
     "always": range(1_000_000),
 }
-"""Which calls of the stage are struck; the first six calls are two processors' with the three batches of one log."""
+"""Which calls of the stage are struck. The first log has three batches and each goes to two processors, so that it
+makes the first six calls of what comes once for each.
+"""
 
 
 COMPANIONS: dict[str, tuple[str, Blow, int]] = {
@@ -151,9 +153,8 @@ class Cell:
     bare: bool = False
 
     def __str__(self) -> str:
-        return f"{self.stage}-{self.fault}-{self.moment}{'-bare' if self.bare else ''}".replace(", ", "_").replace(
-            " ", "_"
-        )
+        names = [self.stage, self.fault, self.moment, *(["bare"] if self.bare else [])]
+        return "-".join(names).replace(", ", "_").replace(" ", "_")
 
     @property
     def blow(self) -> Blow:
@@ -167,6 +168,11 @@ class Cell:
         """How many batches each blow may cause to be delivered once more, at most."""
         taken_unsaid = self.stage == "process" and "lost" in self.fault
         return int(taken_unsaid or self.fault.startswith(("dies", "overtaken")))
+
+    @property
+    def may_leave_claims(self) -> bool:
+        """True when a log stays claimed for a while: another worker has it, or could not be told that it is free."""
+        return self.stage == "release" or "lost" in self.fault or self.fault.startswith(("dies", "overtaken"))
 
     @property
     def may_reject(self) -> bool:

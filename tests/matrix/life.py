@@ -60,12 +60,14 @@ class Life:
         self.world = world
         self.strike = strike
         self.killed = False
-        self.at_work = False
+        self.at_work = self.renewing = False
         self.premature: list[str] = []
         """Messages that were to be deleted without evidence."""
         self.steps = 0
         """Progress steps that were reported to start and not to end."""
         self.hooks: list[str] = []
+        self.claimed: list[str] = []
+        """Logs that were still held when it had ended."""
         self.pool = SlowPool(self) if slow else Pool(self)
         self.holds = Holds(renew_every=1000, patience=0, pause=lambda _: None)
         self.worker = make(self)
@@ -79,6 +81,7 @@ class Life:
             return error
         finally:
             self.holds.close()
+            self.claimed = self.world.claimed()
         return None
 
     @property
@@ -90,6 +93,14 @@ class Life:
         """End the process here and now; what is left of it are coroutines that wind up."""
         self.killed = True
         self.running.cancel()
+
+    def renew(self) -> None:
+        """Renew every claim, as the thread of the holds would do every few seconds."""
+        self.renewing = True
+        try:
+            self.holds.renew()
+        finally:
+            self.renewing = False
 
     @contextmanager
     def at(self, stage: str) -> Iterator[Blow | None]:

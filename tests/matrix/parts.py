@@ -125,7 +125,7 @@ class First(EventProcessor):
             self.life.hooks.append(f"start {self.name}")
 
     def process(self, batch: EventBatch) -> None:
-        self.life.holds.renew()
+        self.life.renew()
         with self.life.at("process"):
             self.life.world.taken[self.lane].extend(event.event_id or "" for event in batch)
 
@@ -220,7 +220,7 @@ class WatchedCheckpoint(Part):
             return held(self.world.checkpoint).claim(log, processor=processor)
 
     def advance(self, claim: Claim, next_index: int) -> None:
-        with self.life.at("advance"):
+        with self.life.at("renew" if self.life.renewing else "advance"):
             held(self.world.checkpoint).advance(claim, next_index)
 
     def finish(self, claim: Claim) -> None:

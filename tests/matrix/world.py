@@ -79,7 +79,7 @@ class World:
         self._send(messages.s3_event(alpha), "alpha")
         self._send(messages.s3_event(beta, self._log("delta", 2)), "beta", "delta", poison=self.quarantine is None)
         self._send(messages.cloudtrail_raw(gamma), "gamma")
-        self._send(messages.s3_event(alpha), "alpha")
+        self._send(messages.cloudtrail_sns(gamma), "gamma")
         self._send(messages.s3_event(self._log("skipped", 2)))
         self._send(messages.s3_test_event())
         self._send("of no known shape", poison=True)
@@ -123,6 +123,12 @@ class World:
         """Log and index of every record in the quarantine, as often as it lies there."""
         entries = self.quarantine.entries() if self.quarantine else ()
         return [(name_of(entry.record.log.key), entry.record.index) for entry in entries]
+
+    def claimed(self) -> list[str]:
+        """The logs that a worker holds."""
+        now = self.clock.monotonic()
+        places = self.checkpoint._places.items() if self.checkpoint else ()
+        return [log for (log, _), place in places if place.rest(now)]
 
     @property
     def is_over(self) -> bool:
