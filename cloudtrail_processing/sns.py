@@ -133,7 +133,7 @@ def _public_key(pem: bytes, *, now: datetime) -> rsa.RSAPublicKey:
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         key = certificate.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise NotAllowed("what lies at its SigningCertURL is no certificate") from None
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         raise NotAllowed("its certificate is not valid now (it ran out, or this machine's clock is wrong)")

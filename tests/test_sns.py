@@ -1,3 +1,4 @@
+import base64
 import datetime
 import json
 from collections.abc import Mapping, Sequence
@@ -241,6 +242,15 @@ def test_a_refusal_says_which_message_why_and_what_became_of_it(body: object, pe
 @pytest.mark.parametrize("pem", [b"x", b"<html>", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
 def test_what_is_no_certificate_is_refused(pem: bytes) -> None:
     assert "no certificate" in refused(signed(NOTIFICATION), verifier(pem))
+
+
+def test_a_certificate_of_no_known_version_is_refused_with_our_own_error() -> None:
+    """Found by fuzzing: the library has an error of its own for it, which is no ``ValueError``."""
+    lines = certificate(key()).splitlines()
+    der = bytearray(base64.b64decode(b"".join(lines[1:-1])))
+    der[der.index(b"\xa0\x03\x02\x01\x02") + 4] = 7  # the version stands first: 2 means v3
+    pem = b"\n".join([lines[0], base64.encodebytes(bytes(der)).strip(), lines[-1], b""])
+    assert "is no certificate" in refused(signed(NOTIFICATION), verifier(pem))
 
 
 def test_a_weak_key_is_refused() -> None:
