@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -95,10 +95,10 @@ class Life:
         self.running.cancel()
 
     def renew(self) -> None:
-        """Renew every claim, as the thread of the holds would do every few seconds."""
+        """Renew every claim, as the holds do by themselves every few seconds."""
         self.renewing = True
         try:
-            self.holds.renew()
+            wait(self.holds.renew() or ())
         finally:
             self.renewing = False
 
