@@ -136,8 +136,14 @@ def test_brackets_are_paired_as_one_would_by_hand(pieces: list[bytes]) -> None:
         assert spans.document(data[:end], 0, end) == (0, end)
 
 
-def test_an_empty_object_inside_of_another_has_no_members() -> None:
+def test_what_is_empty_inside_of_another_has_neither_members_nor_elements() -> None:
     assert list(spans.members(b'{"a":{},"b":1}', 5)) == []
+    assert list(spans.elements(b"[[],1]", 1)) == []
+
+
+def test_a_document_begins_behind_a_byte_order_mark_and_space() -> None:
+    assert spans.first(b"\xef\xbb\xbf {}") == 4
+    assert spans.first(b" {}") == 1
 
 
 def test_a_missing_element_lies_where_it_should_stand() -> None:
