@@ -52,7 +52,7 @@ def opened(settings: Settings, parts: Parts, *, closing: ExitStack | AsyncExitSt
     if seen is None and settings.deduplicate:
         seen = closed(open_seen(settings.checkpoint, window=settings.deduplicate, options=aws))
     if quarantine is None and settings.quarantine:
-        quarantine = open_quarantine(settings.quarantine, aws)
+        quarantine = closed(open_quarantine(settings.quarantine, aws))
     return replace(parts, aws=aws, store=store, checkpoint=checkpoint, seen=seen, quarantine=quarantine)
 
 
@@ -148,6 +148,7 @@ def _lanes(processors: Sequence[EventProcessor], *, settings: Settings, parts: P
             checkpoint=processor.checkpoint or parts.checkpoint,
             retry=processor.retry or _usual_retry(settings),
             seen=parts.seen,
+            namespace=settings.checkpoint_namespace,
         )
         for processor in processors
     ]

@@ -3,7 +3,8 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Self
 
 _PATIENCE = 0.25  # seconds between two looks whether the work is still wanted
 
@@ -72,3 +73,26 @@ class Budget:
             if turn in self._waiting:
                 self._waiting.remove(turn)
             self._changed.notify_all()
+
+
+class Room:
+    """What one log holds of a budget while it is in work: once, as soon as its size is known. A context manager."""
+
+    def __init__(self, budget: Budget | None, keep_going: Callable[[], None]) -> None:
+        """Without a budget there is always room."""
+        self._budget = budget
+        self._keep_going = keep_going
+        self._holding = ExitStack()
+        self._is_held = budget is None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._holding.close()
+
+    def hold(self, size: int) -> None:
+        """Wait until there is room for ``size`` bytes, and hold it; does nothing when something is held already."""
+        if self._budget is not None and not self._is_held:
+            self._holding.enter_context(self._budget.hold(size, self._keep_going))
+            self._is_held = True

@@ -42,8 +42,11 @@ class MissingLogs:
     receives: int = 5
 
     def choose(self, failure: Failure) -> Disposition | None:
-        """The disposition of a log that is gone; None for any other failure, and while it is still looked for."""
-        if not isinstance(failure.error, LogGone):
+        """The disposition of a log that is gone; None for any other failure, and while it is still looked for.
+
+        Only its download can tell: what a parser, say, looks for and does not find is no log.
+        """
+        if not isinstance(failure.error, LogGone) or failure.stage is not Stage.FETCH or failure.log is None:
             return None
         received = failure.message.receive_count if failure.message else 1
         if self.policy == "skip":

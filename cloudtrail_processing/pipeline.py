@@ -6,12 +6,11 @@ The same pipeline serves the worker, S3 keys and files on disk. It never raises:
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from cloudtrail_processing.allowed import Allowed
-from cloudtrail_processing.budget import Budget
+from cloudtrail_processing.budget import Budget, Room
 from cloudtrail_processing.delivery import Delivered, Delivery, Job, KeepGoing, LaneFailure, never_stop
 from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
@@ -24,7 +23,6 @@ from cloudtrail_processing.failures import SKIPPED_BY_HANDLER, SURPRISES, Failur
 from cloudtrail_processing.filters.logs import SourceFilter
 from cloudtrail_processing.flow import (
     Failed,
-    FetchedLog,
     Handled,
     Ignored,
     LogKind,
@@ -39,7 +37,7 @@ from cloudtrail_processing.logfile import Limits, Records, inflated_size, split
 from cloudtrail_processing.notification import Parser, parse
 from cloudtrail_processing.ports import LogStore
 from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage
-from cloudtrail_processing.progress import Progress, ProgressReporter, ProgressState
+from cloudtrail_processing.progress import Progress, ProgressReporter, ProgressState, facts
 from cloudtrail_processing.retry import is_worth_another_try
 from cloudtrail_processing.settlement import disposition
 from cloudtrail_processing.source import Source, as_read
@@ -128,15 +126,16 @@ class Pipeline:
         """One log: fetched, inflated, split, delivered."""
         return self._process(_LogInHand(log, message, keep_going))
 
-    def probe(self, log: LogObject) -> CloudTrailProcessingError | None:
+    def probe(self, log: LogObject, *, keep_going: KeepGoing = never_stop) -> CloudTrailProcessingError | None:
         """Try what a log needs, and deliver nothing: its claim and its download. None when both went well.
 
         A log that is gone or corrupt went well: whoever can say so has been let in.
         """
-        job = self._delivery.begin(log)
+        job = self._delivery.begin(log, keep_going=keep_going)
         try:
-            job.claim(self._source.identify(log, keep_going=never_stop))
-            self._source.fetch(log, keep_going=never_stop)
+            job.claim(self._source.identify(log, keep_going=keep_going))
+            with Room(self._budget, keep_going) as room:
+                self._source.fetch(log, room=room, keep_going=keep_going)
             errors = [failure.error for failure in job.failures]
         except CloudTrailProcessingError as error:
             errors = [error]
@@ -191,7 +190,7 @@ class Pipeline:
         try:
             with self._progress.step(ProgressState.PROCESS_LOG, message=work.message, log=work.log) as step:
                 outcome = self._refused(work) or self._filtered(work) or self._work_through(work)
-                step.result(**_facts(outcome))
+                step.result(**facts(outcome))
                 return outcome
         except SURPRISES as error:  # a bug must not cost the message's other logs
             return self._failures.uncaught(error, message=work.message, log=work.log)
@@ -219,40 +218,54 @@ class Pipeline:
         job = self._delivery.begin(work.log, keep_going=work.keep_going)
         if not job.is_wanted:
             return Skipped(work.log, "no processor's filter wants it")
-        if work.log.bucket and (error := self._blocked(work.log.bucket)):
-            return self._failures.of_log(work.log, [work.failure(Stage.FETCH, error)])
         try:
-            if job.has_checkpoint:
-                job.claim(work.log if work.inline else self._source.identify(work.log, keep_going=work.keep_going))
+            work.keep_going()
+            is_asked = self._claim(work, job)
             if job.is_settled:
                 return Skipped(work.log, "it was delivered before, says the checkpoint")
             if not job.is_needed:
                 return self._failed(work, job.failures)
-            return self._deliver(work, job)
+            with Room(self._budget, work.keep_going) as room:
+                return self._deliver(work, job, room, is_asked=is_asked)
         except CloudTrailProcessingError as error:
             return self._failures.of_log(work.log, [work.failure(Stage.FETCH, error)])
         finally:
             job.end()
 
-    def _deliver(self, work: _LogInHand, job: Job) -> Outcome:
+    def _claim(self, work: _LogInHand, job: Job) -> bool:
+        """Claim the log for every processor with a checkpoint; True when its bucket was asked which version it is.
+
+        Whether the bucket is left alone is found out once, right before it is asked for anything.
+        """
+        if not job.has_checkpoint:
+            return False
+        if work.inline or work.log.version_id or work.log.etag:
+            job.claim(work.log)
+            return False
+        self._check_bucket(work.log)
+        job.claim(self._source.identify(work.log, keep_going=work.keep_going))
+        return True
+
+    def _check_bucket(self, log: LogObject) -> None:
+        if log.bucket and (error := self._blocked(log.bucket)):
+            raise error
+
+    def _deliver(self, work: _LogInHand, job: Job, room: Room, *, is_asked: bool) -> Outcome:
         if work.inline:
             return self._told(work, job.run(Records.of(work.inline)))
-        fetched = self._source.fetch(work.log, message=work.message, keep_going=work.keep_going)
+        if not is_asked:
+            self._check_bucket(work.log)
+        fetched = self._source.fetch(work.log, room=room, message=work.message, keep_going=work.keep_going)
         log = as_read(job.log, fetched)
         job.become(log)
         if job.is_settled:
             return Skipped(work.log, "it was delivered before, says the checkpoint")
-        with self._room(fetched, work.keep_going):
-            try:
-                records = self._source.records(fetched.body, log=log)
-            except CloudTrailProcessingError as error:
-                return self._failures.of_log(work.log, [work.failure(Stage.READ, error)])
-            return self._told(work, job.run(records))
-
-    def _room(self, fetched: FetchedLog, keep_going: KeepGoing) -> AbstractContextManager[None]:
-        if self._budget is None:
-            return nullcontext()
-        return self._budget.hold(inflated_size(fetched.body, limits=self._source.limits), keep_going)
+        room.hold(inflated_size(fetched.body, limits=self._source.limits))
+        try:
+            records = self._source.records(fetched.body, log=log)
+        except CloudTrailProcessingError as error:
+            return self._failures.of_log(work.log, [work.failure(Stage.READ, error)])
+        return self._told(work, job.run(records))
 
     def _told(self, work: _LogInHand, delivered: Delivered) -> Outcome:
         counts: dict[str, Any] = {
@@ -282,19 +295,3 @@ def _checked(parsed: Notification | Ignored | None) -> Notification | Ignored:
 
 def _stage(error: CloudTrailProcessingError) -> Stage:
     return Stage.READ if isinstance(error, RejectedRecords) else Stage.PROCESS
-
-
-def _facts(outcome: Outcome) -> dict[str, object]:
-    match outcome:
-        case Processed() | Failed():
-            facts: dict[str, object] = {
-                "records": outcome.records,
-                "delivered": outcome.delivered,
-                "filtered": outcome.filtered,
-                "rejected": outcome.quarantined,
-            }
-            return facts | ({"succeeded": False, "error": outcome.error} if isinstance(outcome, Failed) else {})
-        case Skipped(_, why) | Ignored(why):
-            return {"skipped": why}
-        case unreachable:
-            assert_never(unreachable)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from cloudtrail_processing.errors import CloudTrailProcessingError
-from cloudtrail_processing.flow import LogObject, QueueMessage
+from cloudtrail_processing.flow import Failed, Ignored, LogObject, Outcome, Processed, QueueMessage, Skipped
 from cloudtrail_processing.usercode import guarded
 
 logger = logging.getLogger(__name__)
@@ -170,3 +170,20 @@ def _result(status: ProgressStatus) -> str:
             return f": {status.size} bytes"
         case _:
             return ""
+
+
+def facts(outcome: Outcome) -> dict[str, object]:
+    """What a step that ended with this outcome is reported with."""
+    match outcome:
+        case Processed() | Failed():
+            counts: dict[str, object] = {
+                "records": outcome.records,
+                "delivered": outcome.delivered,
+                "filtered": outcome.filtered,
+                "rejected": outcome.quarantined,
+            }
+            return counts | ({"succeeded": False, "error": outcome.error} if isinstance(outcome, Failed) else {})
+        case Skipped(_, why) | Ignored(why):
+            return {"skipped": why}
+        case unreachable:
+            assert_never(unreachable)

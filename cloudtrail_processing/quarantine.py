@@ -121,6 +121,9 @@ class StoredQuarantine(ABC):
         for of_one_log in files.values():
             self._write(file_name(of_one_log), b"".join(to_line(record, time=time) + b"\n" for record in of_one_log))
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to let go of
+        """Let go of connections, where there are any. May be repeated."""
+
     def entries(self) -> Iterator[Quarantined]:
         """Every record there is, those of one log one after another; one file in memory at a time.
 

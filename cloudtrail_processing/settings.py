@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     checkpoint: str | None = Field(
         default=None, description="where to remember what was delivered: memory, sqlite:FILE or dynamodb:TABLE"
     )
+    checkpoint_namespace: str = Field(
+        default="", description="tells this application from others that use the same checkpoint"
+    )
     checkpoint_time: float = Field(
         default=60, gt=0, description="how long writing a checkpoint is tried again before the log fails"
     )
@@ -112,9 +115,7 @@ class Settings(BaseSettings):
     max_message_bytes: int = Field(default=2**20, ge=2**10, description="a message that is larger is rejected")
     max_keys: int = Field(default=1_000, ge=1, description="a message that names more logs is rejected")
     max_records: int = Field(default=1_000_000, ge=1, description="a log with more records is rejected")
-    memory_budget: int = Field(
-        default=2**30, ge=2**20, description="how much all logs in work may take, inflated; others wait"
-    )
+    memory_budget: int = Field(default=2**30, ge=2**20, description="how much all logs in work may take; others wait")
     max_inflated_bytes: int = Field(
         default=256 * 2**20, ge=2**10, description="a log that inflates to more is rejected"
     )

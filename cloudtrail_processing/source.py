@@ -5,12 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from cloudtrail_processing.budget import Room
 from cloudtrail_processing.errors import CorruptLog, LogGone, LogTooLarge
 from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
 from cloudtrail_processing.logfile import Limits, Records, inflate, split
 from cloudtrail_processing.ports import Identifies, LogStore
 from cloudtrail_processing.progress import Progress, ProgressState
 from cloudtrail_processing.retry import in_place
+
+_SMALL = 8 * 2**20
+"""Stored bytes that every thread may hold beside the budget; CloudTrail's own logs have some thousand, or a few MB."""
 
 
 class Source:
@@ -51,11 +55,26 @@ class Source:
         return known
 
     def fetch(
-        self, log: LogObject, *, message: QueueMessage | None = None, keep_going: Callable[[], None]
+        self,
+        log: LogObject,
+        *,
+        room: Room,
+        message: QueueMessage | None = None,
+        keep_going: Callable[[], None],
     ) -> FetchedLog:
-        """The stored bytes; transient errors are tried again in place."""
+        """The stored bytes; transient errors are tried again in place.
+
+        A large body waits for the ``room`` that it may need when it is inflated, before it is downloaded.
+        """
+        fetch, most = self._patiently(keep_going), self.limits.inflated
         with self._progress.step(ProgressState.DOWNLOAD_LOG, message=message, log=log) as step:
-            fetched: FetchedLog = self._patiently(keep_going)(self._store.fetch, log, limit=self.limits.inflated)
+            try:
+                fetched: FetchedLog = fetch(self._store.fetch, log, limit=min(_SMALL, most))
+            except LogTooLarge:
+                if most <= _SMALL:
+                    raise
+                room.hold(most)
+                fetched = fetch(self._store.fetch, log, limit=most)
             step.result(size=len(fetched.body))
             return fetched
 

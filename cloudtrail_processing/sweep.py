@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ from functools import partial, reduce
 from typing import Any
 
 from cloudtrail_processing.assembly import make_pipeline, opened
-from cloudtrail_processing.errors import Stopped
+from cloudtrail_processing.errors import Claimed, Stopped
 from cloudtrail_processing.files import FileStore
 from cloudtrail_processing.flow import Failed, LogObject, Outcome, Processed
 from cloudtrail_processing.parts import Parts, Processors, processors_of
@@ -90,7 +91,7 @@ def process(
         closing.callback(user_code.close)
         unstopped = closing.enter_context(started(chosen, user_code))
         found = logs if isinstance(logs, Iterable) else logs.logs()
-        summary = reduce(Summary.and_then, _outcomes(pipeline, found, threads=settings.threads), Summary())
+        summary = reduce(Summary.and_then, _patiently(pipeline, found, threads=settings.threads), Summary())
     return replace(summary, failed=(*summary.failed, *(_without_frames(Failed(None, error)) for error in unstopped)))
 
 
@@ -102,6 +103,25 @@ def _without_frames(failed: Failed) -> Failed:
             error.__traceback__ = None
             error = error.__cause__ or error.__context__
     return failed
+
+
+def _patiently(pipeline: Pipeline, logs: Iterable[LogObject], *, threads: int) -> Iterator[Outcome]:
+    """One outcome for each log. What another worker has in hand is put off, and tried once more at the end.
+
+    No queue would bring it again: it may be a log that was named twice, or one whose worker has died.
+    """
+    put_off: list[LogObject] = []
+    wait = 0.0
+    for outcome in _outcomes(pipeline, logs, threads=threads):
+        if isinstance(outcome, Failed) and isinstance(outcome.error, Claimed) and outcome.log:
+            put_off.append(outcome.log)
+            wait = max(wait, outcome.error.after)
+        else:
+            yield outcome
+    if put_off:
+        logger.warning("waiting %.0f s for %d log(s) that another worker has claimed", wait, len(put_off))
+        time.sleep(wait)
+        yield from _outcomes(pipeline, put_off, threads=threads)
 
 
 def _outcomes(pipeline: Pipeline, logs: Iterable[LogObject], *, threads: int) -> Iterator[Outcome]:

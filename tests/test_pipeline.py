@@ -432,13 +432,20 @@ def test_after_a_few_attempts_a_transient_error_goes_back_to_the_queue() -> None
     assert bench.told == [(Stage.FETCH, TransientError)]
 
 
-@pytest.mark.parametrize("error", [LogGone("gone"), ConfigurationError("403"), LeaseLost("lost"), LogTooLarge("big")])
+@pytest.mark.parametrize("error", [LogGone("gone"), ConfigurationError("403"), LeaseLost("lost")])
 def test_what_waiting_does_not_mend_is_not_tried_again(error: Exception) -> None:
     bench = Bench(faults=Faults([error]))
     (outcome,) = bench.outcomes(A)
     assert type(failed(outcome).error) is type(error)
     assert (len(bench.store.fetched), bench.pauses) == (1, [])
     assert bench.told == [(Stage.FETCH, type(error))]
+
+
+def test_a_log_over_the_limit_is_asked_for_once_as_a_small_one_and_once_as_a_large_one() -> None:
+    bench = Bench(faults=Faults([LogTooLarge("big")] * 2))
+    (outcome,) = bench.outcomes(A)
+    assert type(failed(outcome).error) is LogTooLarge
+    assert (len(bench.store.fetched), bench.pauses) == (2, [])
 
 
 # ── interruption ──
@@ -458,7 +465,7 @@ def test_work_is_given_up_between_two_attempts() -> None:
     calls = itertools.count()
 
     def keep_going() -> None:
-        if next(calls) == 1:
+        if next(calls) == 2:
             raise Stopped("stop")
 
     handled = bench.handle(message(A), keep_going)

@@ -12,6 +12,7 @@ from cloudtrail_processing.budget import Budget
 from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint
 from cloudtrail_processing.delivery import Delivery, Holds, Lane
 from cloudtrail_processing.errors import (
+    BookkeepingError,
     Claimed,
     ConfigurationError,
     Disposition,
@@ -24,8 +25,10 @@ from cloudtrail_processing.failures import MissingLogs
 from cloudtrail_processing.filters import source_filter
 from cloudtrail_processing.flow import Failed, FetchedLog, LogObject, Outcome, Processed, QueueMessage, Skipped
 from cloudtrail_processing.keys import log_object
+from cloudtrail_processing.logfile import Limits
 from cloudtrail_processing.pipeline import Pipeline
-from cloudtrail_processing.processor import Stage
+from cloudtrail_processing.ports import Claim
+from cloudtrail_processing.processor import Failure, Stage
 from cloudtrail_processing.settlement import disposition
 from cloudtrail_processing.testing import FakeLogStore, Faults
 from cloudtrail_processing.usercode import UserCode
@@ -257,3 +260,53 @@ def _stop_at(call: int) -> Any:
             raise Stopped("stop")
 
     return keep_going
+
+
+def test_a_trial_of_a_bucket_that_is_left_alone_is_not_spent_on_a_log_that_needs_none() -> None:
+    asked: list[str] = []
+    bench = Bench(blocked=lambda bucket: asked.append(bucket))
+    log = next(bench.store.logs())
+    bench.process(log)
+    bench.process(log)
+    assert asked == ["trail"]
+    bench.process(BARE)
+    assert asked == ["trail", "trail"]
+
+
+def test_a_lost_lease_ends_the_work_before_anything_is_claimed() -> None:
+    bench = Bench()
+    assert isinstance(failure_of(bench.pipeline.process_log(BARE, keep_going=_stop_at(1))).error, Stopped)
+    assert (bench.store.identified, bench.store.fetched) == ([], [])
+
+
+def test_a_large_log_waits_for_room_before_it_is_downloaded() -> None:
+    """Bodies that are held while they wait would be beside the budget, one for each thread."""
+    budget = Budget(64 * 2**20)
+    bench = Bench(budget=budget, limits=Limits(inflated=32 * 2**20))
+    bench.store.put("trail", KEY, b'{"Records":[' + b" " * (9 * 2**20) + b"]}")
+    with budget.hold(40 * 2**20, lambda: None):
+        outcome = bench.pipeline.process_log(BARE, keep_going=_stop_at(6))
+    assert isinstance(failure_of(outcome).error, Stopped)
+    assert isinstance(bench.process(), Processed)
+    assert budget.held == 0
+
+
+@pytest.mark.parametrize("stage", [Stage.PARSE, Stage.PROCESS])
+def test_what_others_look_for_and_do_not_find_is_no_missing_log(stage: Stage) -> None:
+    """A parser that fetches a message's body from elsewhere must not cost the message."""
+    policy = MissingLogs("skip")
+    assert policy.choose(Failure(stage, LogGone("the body of the message"), log=BARE)) is None
+    assert policy.choose(Failure(Stage.FETCH, LogGone("x"))) is None
+    assert policy.choose(Failure(Stage.FETCH, LogGone("x"), log=BARE)) is Disposition.SKIP
+
+
+def test_a_checkpoint_that_cannot_be_used_is_not_the_buckets_fault() -> None:
+    class Full(MemoryCheckpoint):
+        def claim(self, log: str, *, processor: str) -> Claim:
+            raise ConfigurationError("the disk is full")
+
+    lane = Lane(Collecting(), checkpoint=Full())
+    pipeline = Pipeline(store=Bench().store, delivery=Delivery([lane], user_code=UserCode()))
+    error = failure_of(pipeline.process_log(BARE)).error
+    assert isinstance(error, BookkeepingError)
+    assert "the disk is full" in str(error)

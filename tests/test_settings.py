@@ -90,6 +90,7 @@ def test_options_are_merged_key_by_key_under_the_same_precedence(
         ("fetch_time", "9", 9),
         ("process_attempts", "3", 3),
         ("checkpoint", "sqlite:checkpoint.db", "sqlite:checkpoint.db"),
+        ("checkpoint_namespace", "billing", "billing"),
         ("checkpoint_time", "10", 10),
         ("deduplicate", "3600", 3600),
         ("quarantine", "bad-records", "bad-records"),

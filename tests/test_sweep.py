@@ -12,6 +12,7 @@ import pytest
 from collecting import AsyncCollecting, Collecting, Handler, Keeping, Reporter, Sink, causes, ids, log_body, record
 
 from cloudtrail_processing.aws.session import AwsOptions
+from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint
 from cloudtrail_processing.errors import (
     CorruptLog,
     Disposition,
@@ -392,3 +393,17 @@ def test_every_finished_log_is_one_line_at_info(folder: Path, caplog: pytest.Log
     with caplog.at_level(logging.INFO, "cloudtrail_processing"):
         process(Collecting(), Files(folder).logs())
     assert len(caplog.records) == 30
+
+
+def test_a_log_that_is_named_twice_is_delivered_once_and_fails_never(tmp_path: Path) -> None:
+    """Two threads may meet on it: no queue would bring it again to the one that came second."""
+    file = tmp_path / "a.json"
+    file.write_bytes(log_body(record(n) for n in range(300)))
+    processor = Collecting()
+    checkpoint = MemoryCheckpoint(claim_time=0.2)
+    summary = process(
+        processor, [log_object("", str(file))] * 6, parts=Parts(checkpoint=checkpoint), threads=4, batch_size=10
+    )
+    assert summary.failed == ()
+    assert (summary.logs, summary.skipped, summary.delivered) == (6, 5, 300)
+    assert sorted(map(str, processor.ids)) == sorted(ids(range(300)))

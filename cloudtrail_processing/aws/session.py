@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_sqs.client import SQSClient
 
 _MARGIN = 10
+_QUICK = 5
 _CONNECTIONS = 100  # every poller may hold one for a whole long poll, and deletes must not wait for them
 _PUBLIC_HOST = re.compile(r"(sqs\.[a-z0-9-]+|([a-z0-9-]+\.)?queue)\.amazonaws\.com(\.cn)?")
 _REGION_NAME = re.compile(r"[a-z]{2}(-[a-z]+){1,3}-\d")
@@ -105,10 +106,13 @@ def sqs_client(queue_url: str, options: AwsOptions) -> AbstractAsyncContextManag
 
 
 def dynamodb_client(options: AwsOptions) -> Any:
-    """A boto3 client for DynamoDB; one more try is left to botocore, as for the queue. Many threads may share it."""
+    """A boto3 client for DynamoDB; one more try is left to botocore, as for the queue. Many threads may share it.
+
+    It answers in milliseconds, and claims run out: nobody waits long for an answer that does not come.
+    """
     config = Config(
-        connect_timeout=options.connect_timeout,
-        read_timeout=options.read_timeout,
+        connect_timeout=min(options.connect_timeout, _QUICK),
+        read_timeout=min(options.read_timeout, _QUICK),
         max_pool_connections=_CONNECTIONS,
         tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": 2},

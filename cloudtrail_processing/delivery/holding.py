@@ -5,16 +5,18 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 
+from cloudtrail_processing.delivery.bookkeeping import bookkeeping
 from cloudtrail_processing.errors import ClaimLost, CloudTrailProcessingError, ConfigurationError
 from cloudtrail_processing.ports import Checkpoint, Claim
 from cloudtrail_processing.retry import in_place, is_worth_another_try
-from cloudtrail_processing.usercode import OURS, guarded
 
 logger = logging.getLogger(__name__)
 
 _MOST_UNWRITTEN = 10_000
+_RENEWERS = 16
 
 KeepGoing = Callable[[], None]
 """Raises ``Stopped`` or ``LeaseLost`` when work on a message must end; called before each download and each batch."""
@@ -95,7 +97,7 @@ class Hold:
 
 
 class Holds:
-    """All claims of a process in use, and the one thread that renews them."""
+    """All claims of a process in use, and the threads that renew them: one that is slow must not cost the others."""
 
     def __init__(
         self, *, renew_every: float = 30, patience: float = 60, pause: Callable[[float], None] = time.sleep
@@ -108,6 +110,8 @@ class Holds:
         self._open: set[Hold] = set()
         self._unwritten: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._closed = threading.Event()
+        self._renewing: set[Hold] = set()
+        self._pool = ThreadPoolExecutor(_RENEWERS, thread_name_prefix="claims")
         self._renewer: threading.Thread | None = None
 
     def take(self, checkpoint: Checkpoint, log: str, *, processor: str, keep_going: KeepGoing) -> Hold:
@@ -131,8 +135,7 @@ class Holds:
     def close(self) -> None:
         """Stop renewing. May be repeated."""
         self._closed.set()
-        if self._renewer is not None:
-            self._renewer.join(timeout=5)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def remember(self, claim: Claim, position: int) -> None:
         """Keep a position that could not be written, for the next claims of that log in this process."""
@@ -156,25 +159,33 @@ class Holds:
             worth_it=_is_hopeful,
         )
 
+    def renew(self) -> "list[Future[None]]":
+        """Renew every open claim now, except those whose last renewal still goes on."""
+        with self._lock:
+            due = self._open - self._renewing
+            self._renewing |= due
+        return [self._pool.submit(self._renew, hold) for hold in due]
+
+    def _renew(self, hold: Hold) -> None:
+        try:
+            hold.renew()
+        finally:
+            with self._lock:
+                self._renewing.discard(hold)
+
     def _start(self) -> None:
         if self._renewer is None:
             self._renewer = threading.Thread(target=self._keep_renewing, name="claims", daemon=True)
             self._renewer.start()
 
-    def renew(self) -> None:
-        """Renew every open claim now."""
-        with self._lock:
-            holds = list(self._open)
-        for hold in holds:
-            hold.renew()
-
     def _keep_renewing(self) -> None:
         while not self._closed.wait(self._every):
-            self.renew()
+            with suppress(RuntimeError):  # closed meanwhile
+                self.renew()
 
 
 def _guard() -> AbstractContextManager[None]:
-    return guarded("the checkpoint", passing=OURS)
+    return bookkeeping("the checkpoint")
 
 
 def _is_hopeful(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tenacity
 
+from cloudtrail_processing.delivery.bookkeeping import bookkeeping
 from cloudtrail_processing.delivery.holding import Hold, Holds, KeepGoing
 from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.events import CloudTrailEvent
@@ -31,6 +32,7 @@ class Lane:
 
     ``filter`` None wants every event. With ``checkpoint`` a log is resumed where it was left. ``retry`` is the policy
     by which a batch is given again to a processor that raised. ``seen`` drops events that were delivered before.
+    ``namespace`` tells this application from others that use the same checkpoint.
     """
 
     processor: EventProcessor
@@ -38,6 +40,7 @@ class Lane:
     checkpoint: Checkpoint | None = None
     retry: tenacity.Retrying | None = None
     seen: SeenEvents | None = None
+    namespace: str = ""
 
     @property
     def name(self) -> str:
@@ -46,14 +49,17 @@ class Lane:
 
     @property
     def key(self) -> str:
-        """How checkpoints call it: unlike the name, it tells equally named classes of two modules apart.
+        """How checkpoints call it: by namespace, module and name.
 
-        The same however the processor was started: a script is called by its file, as if it had been imported.
+        The same however the processor was started: a script is called by its file's name, as if it had been imported.
+        Two scripts of one name, with classes of one name, need namespaces.
         """
         module = type(self.processor).__module__
         if module in ("__main__", "__mp_main__"):
             module = Path(getattr(sys.modules[module], "__file__", None) or module).stem
-        return f"{module}:{self.processor.name}"
+        return (
+            f"{self.namespace}/{module}:{self.processor.name}" if self.namespace else f"{module}:{self.processor.name}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +126,10 @@ class LaneRun:
     def finish(self) -> None:
         """Write down that every record of the log was settled."""
         if self._hold is not None and self.failure is None:
-            with self._failing("the checkpoint", passing=OURS):
+            try:
                 self._hold.finish()
+            except CloudTrailProcessingError as error:
+                self.failure = LaneFailure(self._lane.name, error)
 
     def release(self, holds: Holds) -> None:
         """Let go of the claim, if there is one."""
@@ -198,12 +206,14 @@ class LaneRun:
         for place, event in enumerate(events):
             by_key.setdefault(self._key_of(event) or place, event)
         keys = [key for key in by_key if isinstance(key, str)]
-        unseen = self._user_code.call("the memory of events", self._lane.seen.unseen, keys, passing=OURS)
+        with bookkeeping("the memory of events"):
+            unseen = self._user_code.call("the memory of events", self._lane.seen.unseen, keys, passing=OURS)
         return {key: event for key, event in by_key.items() if not isinstance(key, str) or key in unseen}
 
     def _remember(self, fresh: Mapping[object, CloudTrailEvent]) -> None:
         if self._lane.seen is not None and (keys := [key for key in fresh if isinstance(key, str)]):
-            self._user_code.call("the memory of events", self._lane.seen.remember, keys, passing=OURS)
+            with bookkeeping("the memory of events"):
+                self._user_code.call("the memory of events", self._lane.seen.remember, keys, passing=OURS)
 
     def _key_of(self, event: CloudTrailEvent) -> str | None:
         """Processor, eventID and content: whoever forges a record with a known eventID cannot hide the real one."""
@@ -213,10 +223,10 @@ class LaneRun:
         return f"{self._lane.key}/{event.event_id}/{digest}"
 
     @contextmanager
-    def _failing(self, what: str, **passing: tuple[type[BaseException], ...]) -> Iterator[None]:
+    def _failing(self, what: str) -> Iterator[None]:
         """End this lane's pass when what stands around its processor fails."""
         try:
-            with guarded(what, **passing):
+            with guarded(what):
                 yield
         except CloudTrailProcessingError as error:
             self.failure = LaneFailure(self._lane.name, error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cloudtrail_processing.delivery.bookkeeping import bookkeeping
 from cloudtrail_processing.delivery.lane import LaneFailure
 from cloudtrail_processing.errors import CloudTrailProcessingError, RejectedRecords
 from cloudtrail_processing.flow import RejectedRecord
@@ -28,7 +29,8 @@ class Rejects:
         if self._quarantine is None or self._error:
             return
         try:
-            self._user_code.call("the quarantine", self._quarantine.keep, rejected, passing=OURS)
+            with bookkeeping("the quarantine"):
+                self._user_code.call("the quarantine", self._quarantine.keep, rejected, passing=OURS)
         except CloudTrailProcessingError as error:
             self._error = error
 

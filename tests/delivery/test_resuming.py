@@ -4,7 +4,9 @@ import itertools
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 from typing import Any
 
@@ -296,14 +298,14 @@ def test_the_claim_of_a_slow_batch_is_renewed_until_it_is_over() -> None:
         def process(self, batch: Any) -> None:
             super().process(batch)
             before = len(ledger.asked)
-            stream.holds.renew()
+            wait(stream.holds.renew())
             renewed.append(len(ledger.asked) > before)
 
     stream = Stream(Slow(), checkpoint=ledger)
     stream.deliver(body_of(20))
     assert renewed == [True, True]
     before = len(ledger.asked)
-    stream.holds.renew()
+    wait(stream.holds.renew())
     assert len(ledger.asked) == before
 
 
@@ -402,3 +404,33 @@ def test_a_processor_has_one_name_for_checkpoints_however_it_was_started(tmp_pat
 
 def test_what_a_processor_finds_out_of_its_lost_claim_is_no_error_of_its_own(ledger: Ledger) -> None:
     assert isinstance(error_of(Stream(Collecting(ClaimLost("x")), checkpoint=ledger).deliver(body_of(5))), ClaimLost)
+
+
+def test_a_renewal_that_hangs_does_not_cost_the_other_claims(ledger: Ledger) -> None:
+    hanging = threading.Event()
+
+    class Slow(MemoryCheckpoint):
+        def advance(self, claim: Claim, next_index: int) -> None:
+            hanging.wait(30)
+            super().advance(claim, next_index)
+
+    holds = Holds(renew_every=1000)
+    holds.take(Slow(), "slow", processor="p", keep_going=never_stop)
+    holds.take(ledger, "quick", processor="p", keep_going=never_stop)
+    renewals = holds.renew()
+    done = wait(renewals, timeout=20, return_when=FIRST_COMPLETED).done
+    assert len(done) == 1
+    assert ("advance", 0) in ledger.asked
+    again = holds.renew()
+    assert len(again) == 1, "the one that hangs is not asked twice"
+    hanging.set()
+    wait([*renewals, *again])
+    holds.close()
+
+
+def test_applications_that_share_a_checkpoint_are_told_apart_by_their_namespaces(ledger: Ledger) -> None:
+    for namespace in ("billing", "detection", ""):
+        stream = Stream(processor := Collecting(), checkpoint=ledger)
+        stream.lane = {"namespace": namespace}
+        stream.deliver(body_of(5))
+        assert processor.ids == ids(range(5))
