@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 
@@ -79,9 +79,9 @@ class Circuit:
         """How many messages may be received now; 0: ask again after ``changed``."""
         return self._breaker.admit(limit)
 
-    async def changed(self) -> None:
-        """Return when another answer of ``admit`` is possible."""
-        await self._change.wait()
+    def changed(self) -> Awaitable[object]:
+        """To be awaited: ends when another answer of ``admit`` is possible than at the time of this call."""
+        return self._change.wait()
 
     def received(self, messages: int) -> None:
         """To be told after each receive that was admitted."""

@@ -27,8 +27,11 @@ class Gate(Protocol):
         """How many messages may be received now, ``limit`` at most; 0: ask again after ``changed``."""
         ...
 
-    async def changed(self) -> None:
-        """Return when another answer of ``admit`` is possible."""
+    def changed(self) -> Awaitable[object]:
+        """To be awaited: ends when another answer of ``admit`` is possible than at the time of this call.
+
+        It counts from the call: a change before the first moment of waiting must end it, too.
+        """
         ...
 
     def received(self, messages: int) -> None:

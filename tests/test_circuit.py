@@ -19,7 +19,7 @@ from cloudtrail_processing.errors import (
     CredentialsError,
     TransientError,
 )
-from cloudtrail_processing.flow import Failed, FetchedLog, Handled, LogObject, QueueMessage
+from cloudtrail_processing.flow import Failed, FetchedLog, Handled, LogObject, Processed, QueueMessage
 from cloudtrail_processing.health import HealthState
 from cloudtrail_processing.retry import DENIED
 from cloudtrail_processing.testing import FakeLogStore, Faults, ManualClock
@@ -337,6 +337,10 @@ def _denied(number: int = 0) -> Handled:
     return Handled(QueueMessage("m", "", "r"), 1, (Failed(log, CredentialsError("gone")),))
 
 
+def _done() -> Handled:
+    return Handled(QueueMessage("m", "", "r"), 1, (Processed(LogObject("trail", "key"), 1, 1, 0),))
+
+
 def test_the_log_that_failed_last_is_asked_for_and_a_bug_in_asking_is_no_end() -> None:
     rig = Rig()
     probes = Probes(TransientError("slow"), RuntimeError("a bug"), None)
@@ -377,6 +381,23 @@ def test_whoever_waits_at_the_gate_is_woken_by_every_change() -> None:
         assert circuit.admit(10) == 1
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(case())
+
+
+def test_a_change_is_not_missed_that_comes_before_the_first_moment_of_waiting() -> None:
+    """Whoever is told to wait waits from then on, not from the loop's next round: the probe may have ended in between."""
+    rig = Rig()
+
+    async def case() -> None:
+        circuit = Circuit(rig.clock)
+        for number in range(5):
+            circuit.observe(_denied(number))
+        assert circuit.admit(10) == 0
+        waiting = circuit.changed()
+        circuit.observe(_done())
+        await asyncio.wait_for(waiting, 1)
+        assert circuit.admit(10) == 1
 
     asyncio.run(case())
 

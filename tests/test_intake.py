@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 import pytest
 from bench import finished
@@ -29,8 +29,8 @@ class Open:
     def admit(self, limit: int) -> int:
         return min(limit, self.most or limit) if self.open else 0
 
-    async def changed(self) -> None:
-        await self._change.wait()
+    def changed(self) -> Awaitable[object]:
+        return self._change.wait()
 
     def received(self, messages: int) -> None:
         self.told.append(messages)
