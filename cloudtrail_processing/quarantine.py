@@ -28,13 +28,11 @@ SUFFIX = ".jsonl"
 """How the name of every file ends."""
 _TAIL = 80  # characters of a key that stay readable in a file's name
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_NO_FOLDER = frozenset({errno.EEXIST, errno.ENOTDIR, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR})
+_NO_FOLDER = (errno.EEXIST, errno.ENOTDIR, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR)
 _CURES = {
-    _FULL: "free space there",
-    _DENIED: "let this user read and write there",
-    _NO_FOLDER: "name a folder that can exist",
+    frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}): "free space there",
+    frozenset({errno.EACCES, errno.EPERM, errno.EROFS}): "let this user read and write there",
+    frozenset(_NO_FOLDER): "name a folder that can exist",
 }
 
 
