@@ -1,7 +1,8 @@
 """Bodies of the messages that announce logs, in every shape in which they reach a queue.
 
 All are plain functions of what they announce: the same arguments give the same text. What they announce is
-anything with ``bucket``, ``key``, ``size`` and ``etag``: a ``GeneratedLog`` or a ``LogObject``.
+anything with ``bucket``, ``key``, ``size`` and ``etag``: a ``GeneratedLog`` or a ``LogObject``. S3's own messages tell the
+version, too, of what has one, as they do for a bucket with versioning.
 """
 
 import hashlib
@@ -111,7 +112,13 @@ def eventbridge(log: Announced, *, reason: str = "PutObject") -> str:
             "detail": {
                 "version": "0",
                 "bucket": {"name": log.bucket},
-                "object": {"key": log.key, "size": log.size, "etag": log.etag, "sequencer": _sequencer(log)},
+                "object": {
+                    "key": log.key,
+                    "size": log.size,
+                    "etag": log.etag,
+                    **_version(log, "version-id"),
+                    "sequencer": _sequencer(log),
+                },
                 "request-id": _id(log.key)[:16].upper(),
                 "requester": "cloudtrail.amazonaws.com",
                 "source-ip-address": "192.0.2.10",
@@ -217,10 +224,15 @@ HARMLESS_SHAPES: Mapping[str, Callable[[], str]] = MappingProxyType(
 """Every shape that may be forgotten at once, by name. A subscription confirmation is not among them."""
 
 
+def _version(log: Announced, name: str) -> dict[str, str]:
+    version = getattr(log, "version_id", None)
+    return {name: version} if version else {}
+
+
 def _s3_record(log: Announced, event_name: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"key": quote_plus(log.key, safe="/")}
     if event_name.startswith("ObjectCreated"):
-        entry |= {"size": log.size, "eTag": log.etag}
+        entry |= {"size": log.size, "eTag": log.etag, **_version(log, "versionId")}
     return {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
