@@ -1,14 +1,11 @@
 """Real parts plugged in: ``run`` a worker until it is told to stop, or ``build`` one."""
 
 import asyncio
-import itertools
 import logging
 import os
-import signal
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +18,7 @@ from cloudtrail_processing.ports import DeadLetters, Queue
 from cloudtrail_processing.progress import LoggingReporter
 from cloudtrail_processing.retry import Backoff
 from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.signals import taken
 from cloudtrail_processing.usercode import UserCode
 from cloudtrail_processing.worker import Pace, Worker
 
@@ -104,25 +102,12 @@ async def _serve(processors: Processors | None, settings: Settings, parts: Parts
             raise ProcessorError("a processor did not return within the grace time; its messages were given back")
 
 
-@contextmanager
-def _signals(worker: Worker) -> Iterator[None]:
-    """While inside: the first SIGTERM or SIGINT stops the worker, the second ends the process at once.
+def _signals(worker: Worker) -> AbstractContextManager[None]:
+    """While inside: the first signal stops the worker, the second ends the process at once.
 
-    Nothing is lost by the second: what was in hand comes back when its visibility timeout is over. Only the main
-    thread can take signals; elsewhere whoever started the worker must stop it.
+    Nothing is lost by the second: what was in hand comes back when its visibility timeout is over.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     loop = asyncio.get_running_loop()
-
-    earlier = itertools.count()
-
-    def take(number: int, _frame: object) -> None:
-        # Nothing else here: the signal may have come in the middle of anything, such as writing a log line.
-        if next(earlier):
-            os._exit(128 + number)
-        loop.call_soon_threadsafe(stop)
 
     def stop() -> None:
         logger.warning(
@@ -131,12 +116,7 @@ def _signals(worker: Worker) -> Iterator[None]:
         )
         worker.stop()
 
-    before = {number: signal.signal(number, take) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+    return taken(lambda: loop.call_soon_threadsafe(stop), again=lambda number: os._exit(128 + number))
 
 
 def _pace(settings: Settings) -> Pace:

@@ -4,15 +4,12 @@
 ``reports`` what passes between the two.
 """
 
-import itertools
 import logging
 import multiprocessing
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from multiprocessing.connection import wait
 from typing import Any
@@ -21,6 +18,7 @@ from cloudtrail_processing.errors import CloudTrailProcessingError, ProcessorErr
 from cloudtrail_processing.health import Health, HealthState
 from cloudtrail_processing.parts import Processors, processors_of
 from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.signals import taken
 from cloudtrail_processing.supervisor.child import EVERY, Job, Setup
 from cloudtrail_processing.supervisor.cores import cores
 from cloudtrail_processing.supervisor.reports import Joined, join
@@ -182,26 +180,11 @@ def _unwilling(count: int, seconds: float) -> ProcessorError:
     )
 
 
-@contextmanager
-def _signals(supervisor: Supervisor) -> Iterator[None]:
-    """While inside: the first SIGTERM or SIGINT stops all processes in order, the second ends everything at once.
+def _signals(supervisor: Supervisor) -> AbstractContextManager[None]:
+    """While inside: the first signal stops all processes in order, the second ends everything at once."""
 
-    Only the main thread can take signals; elsewhere whoever made the supervisor must stop it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    earlier = itertools.count()
+    def end(number: int) -> None:
+        supervisor.kill()
+        os._exit(128 + number)
 
-    def take(number: int, _frame: object) -> None:
-        if next(earlier):
-            supervisor.kill()
-            os._exit(128 + number)
-        supervisor.stop()
-
-    before = {number: signal.signal(number, take) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+    return taken(supervisor.stop, again=end)
