@@ -48,7 +48,7 @@ class Options:
     events: int = 100_000
     workers: int = 3
     batch_size: int = 20
-    kill_every: float = 4
+    kill_every: float = 5
     most_kills: int = 1_000
     quiet: float = 10
     patience: float = 600
@@ -141,10 +141,10 @@ class _Run:
         often = self._options.kill_every
         incidents.every(often / 2, often * 1.5, self._kill)
         incidents.every(often, often * 3, lambda: self._clock.jump(chance))
-        incidents.every(often * 4, often * 8, lambda: self._faults.expire(chance.uniform(1, 4)))
-        incidents.every(often * 4, often * 8, self._expire_visibility)
+        incidents.every(often * 5, often * 10, lambda: self._faults.expire(chance.uniform(1, 4)))
+        incidents.every(often * 5, often * 10, self._expire_visibility)
         if self._disk.is_small:
-            incidents.every(often * 4, often * 8, self._fill_disk)
+            incidents.every(often * 5, often * 10, self._fill_disk)
         return incidents
 
     def _kill(self) -> None:
@@ -184,7 +184,7 @@ class _Run:
             "visibility_timeout": 10,
             "wait_time": 1,
             "pollers": 1,
-            "threads": 4,
+            "threads": 6,
             "grace_time": 10,
             "batch_size": self._options.batch_size,
             "retry_delay": 1,
@@ -256,7 +256,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=20)
-    parser.add_argument("--kill-every", type=float, default=4, help="seconds between two kills, on average")
+    parser.add_argument("--kill-every", type=float, default=5, help="seconds between two kills, on average")
     parser.add_argument("--patience", type=float, default=600, help="seconds until a run is given up")
     parser.add_argument("--no-mount", action="store_true", help="never mount a small disk, even as root")
     parser.add_argument("--keep", type=Path, help="leave everything in this new folder, for one seed")

@@ -110,7 +110,7 @@ def full_disk(dice: random.Random) -> None:
     """For ever: after some time no file may grow beyond a limit, for some time; for half of the times none at all."""
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     while True:
-        time.sleep(dice.uniform(8, 40))
+        time.sleep(dice.uniform(8, 60))
         resource.setrlimit(resource.RLIMIT_FSIZE, (dice.choice([0, _ROOM]), most))
         time.sleep(dice.uniform(0.5, 3))
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
