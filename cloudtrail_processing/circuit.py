@@ -27,6 +27,7 @@ class Circuit:
         self._breaker = Breaker(delays.delay)
         self._change = asyncio.Event()
         self._state = State.CLOSED
+        self._was_paused = False
         self._left_alone: frozenset[str] = frozenset()
         self._probing = False
         self.since = clock.now()
@@ -45,6 +46,11 @@ class Circuit:
         return self._breaker.state is State.OPEN
 
     @property
+    def is_paused(self) -> bool:
+        """True while nothing is received, or hardly anything because of an error that is not disproved."""
+        return self.is_open or (not self.is_closed and self.error is not None)
+
+    @property
     def is_closed(self) -> bool:
         """True while everything may be received."""
         return self._breaker.state is State.CLOSED
@@ -61,7 +67,7 @@ class Circuit:
 
     @property
     def error(self) -> ConfigurationError | None:
-        """What failed last."""
+        """What failed last; None when it was disproved since, as by a probe that went well."""
         return self._breaker.error
 
     @property
@@ -70,6 +76,8 @@ class Circuit:
         if self.is_closed:
             blocked = self._breaker.blocked_buckets
             return _line("; ".join(f"bucket {name} is left alone: {error}" for name, error in blocked.items()))
+        if not self.is_paused:
+            return "a log could be read again: one message at a time is received until one goes well"
         how = "nothing is" if self.is_open else "one message at a time is"
         return _line(f"{how} received, because nothing worked: {self.error or 'not sure yet that it works again'}")
 
@@ -77,7 +85,7 @@ class Circuit:
 
     def admit(self, limit: int) -> int:
         """How many messages may be received now; 0: ask again after ``changed``."""
-        return self._breaker.admit(limit)
+        return self._breaker.admit(limit, now=self._clock.monotonic())
 
     def changed(self) -> Awaitable[object]:
         """To be awaited: ends when another answer of ``admit`` is possible than at the time of this call."""
@@ -85,8 +93,8 @@ class Circuit:
 
     def received(self, messages: int) -> None:
         """To be told after each receive that was admitted."""
-        if not messages:
-            self._breaker.received_nothing()
+        self._breaker.received(messages, now=self._clock.monotonic())
+        if not self.is_closed:
             self._signal()
 
     # ── what happens ──
@@ -97,9 +105,9 @@ class Circuit:
         self._tell()
 
     async def run(self, probe: Probe, *, pool: Executor) -> None:
-        """Send the probes, for ever, one at a time, in threads of ``pool``. Cancel it to end it."""
+        """Send the probes, for ever, one at a time, in threads of ``pool``, and wake who waits. Cancel it to end it."""
         while True:
-            change, at = self._change, self._breaker.probe_at
+            change, at = self._change, self._breaker.wake_at
             if at is None:
                 await change.wait()
                 continue
@@ -132,9 +140,10 @@ class Circuit:
     # ── what is said ──
 
     def _tell(self) -> None:
+        if self._was_paused is not self.is_paused:
+            self._was_paused, self.since = self.is_paused, self._clock.now()
         before, self._state = self._state, self._breaker.state
         if State.CLOSED in (before, self._state) and before is not self._state:
-            self.since = self._clock.now()
             if self.is_closed:
                 logger.info("receiving goes on: what failed works again")
             else:

@@ -146,7 +146,7 @@ class Worker:
         circuit, intake = self._circuit, self._intake
         if self._stopping.is_set():
             return Health(HealthState.STOPPING, "", self._stopped_at)
-        if not circuit.is_closed:
+        if circuit.is_paused:
             return Health(HealthState.PAUSED, circuit.why, circuit.since)
         if intake.trouble:
             return Health(HealthState.FAILING, intake.trouble, intake.since)

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cloudtrail_processing.breaker import FAILURES, FRESH, IN_A_ROW, MOST_BUCKETS, Blocked, Breaker, State
+from cloudtrail_processing.breaker import FAILURES, FRESH, Blocked, Breaker, State
+from cloudtrail_processing.buckets import IN_A_ROW, MOST_BUCKETS
 from cloudtrail_processing.errors import (
+    BookkeepingError,
     Claimed,
     CloudTrailProcessingError,
     ConfigurationError,
@@ -26,6 +28,7 @@ from cloudtrail_processing.flow import Failed, Ignored, LogObject, Outcome, Proc
 
 DENIED = ConfigurationError("AccessDenied; allow it")
 EXPIRED = CredentialsError("ExpiredToken; renew it")
+NO_TABLE = BookkeepingError("the checkpoint's table is denied")
 
 
 def _delay(attempt: int) -> float:
@@ -69,9 +72,9 @@ def _probe(breaker: Breaker, error: CloudTrailProcessingError | None = None) -> 
 @pytest.mark.parametrize("error", [DENIED, EXPIRED])
 def test_it_opens_after_a_few_configuration_failures_and_not_before(error: ConfigurationError) -> None:
     breaker = _breaker(*[_failed(error)] * (FAILURES - 1))
-    assert (breaker.state, breaker.admit(10)) == (State.CLOSED, 10)
+    assert (breaker.state, breaker.admit(10, now=0)) == (State.CLOSED, 10)
     breaker.record([_failed(error)], now=0)
-    assert (breaker.state, breaker.admit(10), breaker.error) == (State.OPEN, 0, error)
+    assert (breaker.state, breaker.admit(10, now=0), breaker.error) == (State.OPEN, 0, error)
 
 
 @pytest.mark.parametrize(
@@ -124,11 +127,22 @@ def test_credentials_that_are_gone_are_gone_for_every_bucket() -> None:
     assert breaker.state is State.OPEN
 
 
+def test_what_cannot_be_written_down_is_no_buckets_fault_and_opens_it_beside_one_that_worked() -> None:
+    """A checkpoint that is denied shows before anything is asked of the bucket: the bucket must not be left alone."""
+    breaker = _breaker(_ok("rare"), *[_failed(NO_TABLE)] * FAILURES)
+    assert (breaker.state, breaker.error, breaker.blocked_buckets) == (State.OPEN, NO_TABLE, {})
+    for _ in range(3):
+        _probe(breaker, NO_TABLE)
+        assert breaker.admit(10, now=1) == 0, "looking around would only use up receive counts"
+    _probe(breaker, DENIED)
+    assert breaker.admit(10, now=1) == 10, "the probe got as far as the bucket, so it is only the bucket now"
+
+
 def test_failures_that_name_no_log_open_it_and_a_message_has_to_tell_whether_it_works_again() -> None:
     breaker = _breaker(*[Failed(None, DENIED)] * FAILURES)
     assert breaker.state is State.OPEN
     assert breaker.take_probe(now=10) is None
-    assert (breaker.state, breaker.admit(10), breaker.admit(10)) == (State.HALF_OPEN, 1, 0)
+    assert (breaker.state, breaker.admit(10, now=10), breaker.admit(10, now=10)) == (State.HALF_OPEN, 1, 0)
 
 
 # ── one bucket among many ──
@@ -214,13 +228,13 @@ def test_it_opens_when_the_quiet_bucket_does_not_work_any_more_either() -> None:
 def test_while_only_buckets_fail_one_batch_may_look_for_another_after_each_failed_probe() -> None:
     """At the start nothing is known but the first bucket: the others must not wait until it is repaired."""
     breaker = _breaker(*[_failed(bucket="bad")] * FAILURES)
-    assert breaker.admit(10) == 0
+    assert breaker.admit(10, now=0) == 0
     _probe(breaker, DENIED)
-    assert (breaker.admit(10), breaker.admit(10)) == (10, 0)
+    assert (breaker.admit(10, now=5), breaker.admit(10, now=5)) == (10, 0)
     breaker.record([_ok("other")], now=20)
     assert breaker.state is State.HALF_OPEN
     breaker.record([_ok("other")], now=20)
-    assert (breaker.state, breaker.admit(10)) == (State.CLOSED, 10)
+    assert (breaker.state, breaker.admit(10, now=20)) == (State.CLOSED, 10)
 
 
 @pytest.mark.parametrize("cured", ["by a probe that goes well", "by a probe that is only denied"])
@@ -230,7 +244,7 @@ def test_when_the_credentials_are_back_and_only_buckets_fail_it_looks_around_aga
         _probe(breaker)
         breaker.record([_failed()], now=6)
     _probe(breaker, DENIED)
-    assert (breaker.state, breaker.admit(10), breaker.error) == (State.OPEN, 10, DENIED)
+    assert (breaker.state, breaker.admit(10, now=100), breaker.error) == (State.OPEN, 10, DENIED)
 
 
 def test_the_last_error_is_told_and_that_a_log_was_not_asked_for_only_where_nothing_else_is_known() -> None:
@@ -248,8 +262,8 @@ def test_such_looks_become_ever_rarer() -> None:
     breaker = _breaker(*[_failed(bucket="bad")] * FAILURES)
     looks = []
     for tries in range(1, 600):
-        _probe(breaker, DENIED)
-        if breaker.admit(10):
+        now = _probe(breaker, DENIED)
+        if breaker.admit(10, now=now):
             looks.append(tries)
     assert looks == [1, 2, 3, 4, 5, 16, 64, 256]
 
@@ -257,8 +271,8 @@ def test_such_looks_become_ever_rarer() -> None:
 def test_without_credentials_nothing_is_received_to_look_around() -> None:
     breaker = _breaker(*[_failed(EXPIRED)] * FAILURES)
     for _ in range(20):
-        _probe(breaker, EXPIRED)
-        assert breaker.admit(10) == 0
+        now = _probe(breaker, EXPIRED)
+        assert breaker.admit(10, now=now) == 0
 
 
 def test_buckets_are_forgotten_when_there_are_too_many_those_that_work_last() -> None:
@@ -325,13 +339,86 @@ def test_buckets_take_turns_in_being_probed() -> None:
 def test_after_a_good_probe_one_message_at_a_time_is_received_until_one_goes_well() -> None:
     breaker = _breaker(*[_failed()] * FAILURES)
     _probe(breaker)
-    assert [breaker.admit(10) for _ in range(3)] == [1, 0, 0]
-    breaker.received_nothing()
-    assert [breaker.admit(10) for _ in range(3)] == [1, 0, 0]
+    assert [breaker.admit(10, now=5) for _ in range(3)] == [1, 0, 0]
+    breaker.received(0, now=5)
+    assert [breaker.admit(10, now=5) for _ in range(3)] == [1, 0, 0]
     breaker.record([_failed(TransientError("t"))], now=9)
-    assert [breaker.admit(10) for _ in range(2)] == [1, 0]
+    assert [breaker.admit(10, now=9) for _ in range(2)] == [1, 0]
     breaker.record([_ok()], now=10)
-    assert (breaker.state, breaker.admit(10), breaker.failed_tries, breaker.error) == (State.CLOSED, 10, 0, None)
+    assert (breaker.state, breaker.admit(10, now=10), breaker.failed_tries, breaker.error) == (
+        State.CLOSED,
+        10,
+        0,
+        None,
+    )
+
+
+def test_a_message_that_never_ends_holds_up_the_others_only_for_a_while() -> None:
+    breaker = _breaker(*[_failed()] * FAILURES)
+    _probe(breaker)
+    assert breaker.admit(10, now=5) == 1
+    wakes = [breaker.wake_at]
+    for now, delay in [(10, 5), (15, 10)]:
+        breaker.received(1, now=now)
+        wakes.append(breaker.wake_at)
+        assert [breaker.admit(10, now=later) for later in (now + delay - 1, now + delay)] == [0, 1]
+    assert wakes == [None, 15, 25], "a receive ends by itself, a message may not"
+    breaker.received(0, now=45)
+    assert breaker.admit(10, now=45) == 1, "after an empty receive nothing has to be waited for"
+    breaker.received(1, now=45)
+    assert breaker.take_probe(now=65) is None
+    assert (breaker.wake_at, breaker.admit(10, now=65)) == (None, 1), "whoever was woken is not woken again and again"
+
+
+def test_how_long_the_next_message_waits_does_not_depend_on_an_earlier_pause() -> None:
+    breaker = _breaker(*[_failed()] * FAILURES)
+    for _ in range(2):
+        now = _probe(breaker)
+        assert breaker.admit(10, now=now) == 1
+        breaker.received(1, now=now)
+        assert breaker.wake_at == now + 5
+        breaker.record([_failed()], now=now + 1)
+        assert breaker.state is State.OPEN
+
+
+@pytest.mark.parametrize("outcome", [Skipped(_log(), "no filter wants it"), Ignored("digest"), _ok()], ids=repr)
+def test_after_a_good_probe_the_first_message_that_does_not_fail_closes_it(outcome: Outcome) -> None:
+    breaker = _breaker(*[_failed()] * FAILURES)
+    _probe(breaker)
+    assert (breaker.state, breaker.error) == (State.HALF_OPEN, None), "the probe has disproved it"
+    breaker.record([outcome], now=6)
+    assert (breaker.state, breaker.admit(10, now=6), breaker.failed_tries) == (State.CLOSED, 10, 0)
+
+
+def test_a_message_for_which_nothing_was_read_closes_it_on_probation_only() -> None:
+    """Else a quarantine that fails, beside logs that nobody wants, would cost five receives in each shortest delay."""
+    breaker = _breaker(*[_failed(NO_TABLE, records=9)] * FAILURES)
+    for tries in range(1, 5):
+        now = _probe(breaker)
+        breaker.record([Skipped(_log(), "no filter wants it")], now=now)
+        assert breaker.state is State.CLOSED
+        breaker.record([_failed(NO_TABLE, records=9)], now=now)
+        assert (breaker.state, breaker.probe_at) == (State.OPEN, now + _delay(tries + 1))
+    breaker.record([_ok(), _ok()], now=now)
+    breaker.record([Ignored("digest")], now=now)
+    breaker.record([_ok()], now=now)
+    breaker.record([_failed(EXPIRED)] * FAILURES, now=now)
+    assert breaker.probe_at == now + 5, "a success ends the probation"
+
+
+@pytest.mark.parametrize(
+    "outcomes", [[], [Ignored("digest"), _failed(TransientError("t"))], [_failed(Claimed("c", after=3))]]
+)
+def test_neither_nothing_nor_a_failure_closes_it(outcomes: list[Outcome]) -> None:
+    breaker = _breaker(*[_failed()] * FAILURES)
+    _probe(breaker)
+    breaker.record(outcomes, now=6)
+    assert breaker.state is State.HALF_OPEN
+
+
+def test_what_nothing_was_read_for_opens_no_gate_that_is_shut() -> None:
+    breaker = _breaker(*[_failed()] * FAILURES, Skipped(_log(), "no filter wants it"), Ignored("digest"))
+    assert (breaker.state, breaker.error) == (State.OPEN, DENIED)
 
 
 def test_a_failure_after_a_good_probe_opens_it_again_for_longer() -> None:
@@ -347,7 +434,7 @@ def test_a_bucket_that_stays_denied_does_not_keep_the_one_that_was_repaired_from
     breaker.take_probe(now=10)
     breaker.probed(repaired, None, now=10)
     breaker.record([_failed(bucket="bad")], now=11)
-    assert (breaker.state, breaker.admit(10)) == (State.HALF_OPEN, 1)
+    assert (breaker.state, breaker.admit(10, now=11)) == (State.HALF_OPEN, 1)
 
 
 def test_what_was_in_hand_when_it_opened_changes_little() -> None:
@@ -374,13 +461,13 @@ def test_a_good_probe_lets_every_blocked_bucket_try_at_once() -> None:
 
 BUCKETS = st.sampled_from("abc")
 ERRORS: st.SearchStrategy[CloudTrailProcessingError] = st.sampled_from(
-    [DENIED, EXPIRED, TransientError("t"), LogGone("g"), RejectedRecords("r"), Blocked("left alone")]
+    [DENIED, EXPIRED, NO_TABLE, TransientError("t"), LogGone("g"), RejectedRecords("r"), Blocked("left alone")]
 )
 OUTCOMES = st.one_of(
     BUCKETS.map(_ok),
     st.builds(_failed, ERRORS, BUCKETS, records=st.sampled_from([0, 5])),
     st.builds(Failed, st.none(), ERRORS),
-    st.just(Ignored("test event")),
+    st.sampled_from([Ignored("test event"), Skipped(_log(), "no filter wants it")]),
 )
 STEPS = st.one_of(OUTCOMES, st.tuples(BUCKETS, st.one_of(st.none(), ERRORS)), st.floats(0, 1000), st.none())
 
@@ -397,10 +484,10 @@ def test_whatever_happened_it_closes_soon_after_everything_works_again(steps: li
                 if log := breaker.take_probe(now=now):
                     breaker.probed(log, error, now=now)
             case None:
-                breaker.admit(10)
+                breaker.admit(10, now=now)
             case Processed() | Failed() | Ignored():
                 breaker.record([step], now=now)
-    breaker.received_nothing()
+    breaker.received(0, now=now)
     until = now + 300 + 5
     while breaker.state is not State.CLOSED:
         assert now <= until
@@ -409,7 +496,7 @@ def test_whatever_happened_it_closes_soon_after_everything_works_again(steps: li
             breaker.probed(log, None, now=now)
         elif breaker.probe_at is None and breaker.state is State.OPEN:
             breaker.probed(_log(), None, now=now)  # one was under way
-        if breaker.admit(10):
+        if breaker.admit(10, now=now):
             breaker.record([_ok()], now=now)
 
 
@@ -443,9 +530,9 @@ class Model(RuleBasedStateMachine):
         self.in_a_row[bucket] = self.in_a_row.get(bucket, 0) + 1
         self.failures += 1
 
-    @rule(bucket=BUCKETS)
-    def credentials_are_gone(self, bucket: str) -> None:
-        self.breaker.record([_failed(EXPIRED, bucket)], now=self.now)
+    @rule(bucket=BUCKETS, error=st.sampled_from([EXPIRED, NO_TABLE]))
+    def nothing_can_work(self, bucket: str, error: ConfigurationError) -> None:
+        self.breaker.record([_failed(error, bucket)], now=self.now)
         self.works = dict.fromkeys([*self.works, bucket], False)
         self.failures += 1
 
@@ -455,13 +542,28 @@ class Model(RuleBasedStateMachine):
         self.breaker.record([_failed(TransientError("t"), bucket)], now=self.now)
         assert self.breaker.state is before
 
+    @rule()
+    def a_log_is_not_wanted(self) -> None:
+        before = self.breaker.state
+        self.breaker.record([Skipped(_log(), "no filter wants it")], now=self.now)
+        assert self.breaker.state is (State.CLOSED if before is State.HALF_OPEN else before)
+        self.failures = 0 if before is State.HALF_OPEN else self.failures
+
+    @precondition(lambda self: self.breaker.state is not State.OPEN)
+    @rule(messages=st.integers(0, 1))
+    def a_receive_ends(self, messages: int) -> None:
+        self.breaker.received(messages, now=self.now)
+        if self.breaker.state is State.HALF_OPEN:
+            waits = self.breaker.wake_at
+            assert messages == 0 or (waits is not None and self.now < waits <= self.now + 300)
+
     @precondition(lambda self: self.probing is None)
     @rule()
     def a_probe_begins(self) -> None:
         self.probing = self.breaker.take_probe(now=self.now)
 
     @precondition(lambda self: self.probing is not None)
-    @rule(error=st.sampled_from([None, DENIED, EXPIRED, TransientError("t")]))
+    @rule(error=st.sampled_from([None, DENIED, EXPIRED, NO_TABLE, TransientError("t")]))
     def a_probe_ends(self, error: CloudTrailProcessingError | None) -> None:
         assert self.probing is not None
         self.breaker.probed(self.probing, error, now=self.now)
@@ -473,7 +575,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 10))
     def a_poller_asks(self, limit: int) -> None:
-        admitted = self.breaker.admit(limit)
+        admitted = self.breaker.admit(limit, now=self.now)
         if self.breaker.state is State.CLOSED:
             assert admitted == limit
         elif self.breaker.state is State.HALF_OPEN:

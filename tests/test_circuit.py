@@ -20,8 +20,8 @@ from cloudtrail_processing.errors import (
     TransientError,
 )
 from cloudtrail_processing.flow import Failed, FetchedLog, Handled, LogObject, Processed, QueueMessage
-from cloudtrail_processing.health import HealthState
-from cloudtrail_processing.retry import DENIED
+from cloudtrail_processing.health import Health, HealthState
+from cloudtrail_processing.retry import DENIED, Backoff
 from cloudtrail_processing.testing import FakeLogStore, Faults, ManualClock
 from cloudtrail_processing.testing.generator import messages
 from cloudtrail_processing.worker import Worker
@@ -225,6 +225,26 @@ def test_a_queue_that_cannot_be_polled_shows_in_the_health_and_is_polled_all_the
     assert rig.deleted() == set(ids)
 
 
+def test_with_an_idle_queue_a_probe_that_goes_well_is_enough_to_be_well_again() -> None:
+    rig = Rig(pace=replace(SLOW, give_back=Backoff(first=7 * HOUR, cap=7 * HOUR)))
+    rig.send("trail", 6)
+    worker = rig.worker()
+    rig.fail(None, CredentialsError, EXPIRED)
+    seen: list[Health] = []
+    steps: list[Step] = [
+        600,
+        lambda: seen.append(worker.health),
+        rig.guarded.denied.clear,
+        600,
+        lambda: seen.append(worker.health),
+    ]
+    asyncio.run(_running(rig, worker, *steps))
+    assert [health.state for health in seen] == [HealthState.PAUSED, HealthState.OK]
+    assert seen[0].since < seen[1].since
+    assert "nothing worked" not in seen[1].why
+    assert not rig.deleted(), "no message has come to tell"
+
+
 # ── stopping ──
 
 
@@ -385,8 +405,34 @@ def test_whoever_waits_at_the_gate_is_woken_by_every_change() -> None:
     asyncio.run(case())
 
 
+def test_a_message_that_hangs_after_the_pause_holds_up_the_others_only_for_a_while() -> None:
+    """Whoever waits at the gate is woken when the next one may go, without being kept busy until then or afterwards."""
+    rig = Rig()
+
+    async def case() -> None:
+        circuit = Circuit(rig.clock)
+        for number in range(5):
+            circuit.observe(_denied(number))
+        running = asyncio.ensure_future(circuit.run(Probes(), pool=rig.pool or pytest.fail("no pool")))
+        await rig.clock.elapse(6)
+        for patience in (6, 11):
+            assert circuit.admit(10) == 1
+            circuit.received(1)
+            waiting = asyncio.ensure_future(circuit.changed())
+            await rig.clock.elapse(patience / 2 - 1)
+            assert (waiting.done(), circuit.admit(10)) == (False, 0)
+            await rig.clock.elapse(patience / 2 + 1)
+            assert waiting.done()
+        await rig.clock.elapse(1000)
+        assert circuit.admit(10) == 1
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(case())
+
+
 def test_a_change_is_not_missed_that_comes_before_the_first_moment_of_waiting() -> None:
-    """Whoever is told to wait waits from then on, not from the loop's next round: the probe may have ended in between."""
+    """Whoever is told to wait waits from then on, not from the loop's next round: a probe may end in between."""
     rig = Rig()
 
     async def case() -> None:

@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "cloudtrail_processing"
 
 ROWS = [
     {"errors", "events", "properties"},
-    {"flow", "loading", "spans", "usercode", "budget"},
-    {"keys", "ports", "filters", "settings", "counting", "times"},
+    {"flow", "loading", "spans", "usercode", "budget", "signals"},
+    {"keys", "ports", "filters", "settings", "counting", "times", "evidence", "buckets"},
     {
         "notification",
         "logfile",
