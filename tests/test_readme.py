@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cloudtrail_processing import Settings
 from cloudtrail_processing.parts import processors_of
-from cloudtrail_processing.testing import EmbeddedAws, Generator, record, sample_logs
+from cloudtrail_processing.testing import EmbeddedAws, Generator, messages, record, sample_logs
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -96,6 +97,43 @@ def test_the_process_command_reads_a_folder(tmp_path: Path) -> None:
             ["bash", "-c", on_this_python(command)], cwd=tmp_path, capture_output=True, text=True, check=True
         )
     assert '"eventName":"Delete' in done.stdout
+
+
+def test_the_replay_commands_drive_again_what_was_set_aside(aws: EmbeddedAws, tmp_path: Path) -> None:
+    (tmp_path / "alerts.py").write_text(PYTHON[0], encoding="utf-8")
+    (tmp_path / "bad-records").mkdir()
+    when = datetime.now(UTC) - timedelta(days=2, hours=12)
+    name = f"111122223333_CloudTrail_us-east-1_{when:%Y%m%dT%H%M}Z_abc.json.gz"
+    aws.create_bucket("my-trail-logs")
+    log = Generator(seed=3).log(records=[record(event_name="DeleteTrail")])
+    key = f"AWSLogs/111122223333/CloudTrail/us-east-1/{when:%Y/%m/%d}/{name}"
+    announced = messages.s3_event(aws.put_log("my-trail-logs", key, log.body))
+    dead_letters = aws.create_queue("dead-letters", dead_letter=False)
+    aws.sqs.send_message(
+        QueueUrl=dead_letters,
+        MessageBody=announced,
+        MessageAttributes={"CloudTrailProcessingError": {"DataType": "String", "StringValue": "CorruptLog"}},
+    )
+    commands = [line for line in COMMANDS if line.startswith("cloudtrail-processing replay")]
+    environ = environment(aws, DEAD_LETTERS_URL=dead_letters)
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-c", on_this_python(command)],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert ("DeleteTrail" in done.stdout) is ("--quarantine" not in command)
+    assert len(commands) == 3
+    assert aws.messages_left(dead_letters) == 0
+
+
+def test_every_setting_is_explained() -> None:
+    table = README.read_text(encoding="utf-8").partition("## Settings")[2].partition("## Coming")[0]
+    assert {name for name in Settings.model_fields if f"`{name}`" not in table} == set()
 
 
 def test_the_other_python_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
