@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from cloudtrail_processing.errors import (
     Claimed,
     ConfigurationError,
-    CredentialsError,
     Disposition,
     LeaseLost,
     RetryLater,
     Stopped,
 )
+from cloudtrail_processing.evidence import concerns_everything
 from cloudtrail_processing.flow import (
     Delete,
     Failed,
@@ -45,7 +45,8 @@ def settle(handled: Handled, *, delay: float, denied: float | None = None) -> Ve
     if stopped := [failed for failed in failures if isinstance(failed.error, Stopped)]:
         return Release(reason=_reason(stopped))
     if hopeful := [failed for failed in failures if disposition(failed) is not Disposition.REJECT]:
-        waits = [_wait(failed, delay, denied=delay if denied is None else denied) for failed in hopeful]
+        again = handled.message.receive_count > 1
+        waits = [_wait(it, delay, denied=delay if denied is None else denied, again=again) for it in hopeful]
         return Retry(after=max(waits), reason=_reason(hopeful))
     if failures:
         return Reject(after=delay, reason=_reason(failures), error=type(failures[0].error).__name__)
@@ -73,15 +74,18 @@ def disposition(failed: Failed) -> Disposition:
     return Disposition.RETRY if own is Disposition.SKIP else own
 
 
-def _wait(failed: Failed, delay: float, *, denied: float) -> float:
+def _wait(failed: Failed, delay: float, *, denied: float, again: bool) -> float:
     """The seconds that a processor or a claim asked for; the usual ones without any, or with what is no number.
 
-    Without credentials nothing is received at all, so no receive is wasted by coming back soon.
+    While nothing can work nothing is received at all, so no receive is wasted by coming back soon. A claim that stands
+    when the message comes ``again`` belongs to long work, which renews it: then the usual time is the least.
     """
-    if isinstance(failed.error, ConfigurationError) and not isinstance(failed.error, CredentialsError):
+    if isinstance(failed.error, ConfigurationError) and not concerns_everything(failed.error):
         return denied
     asked: object = failed.error.after if isinstance(failed.error, RetryLater | Claimed) else None
-    return max(0.0, asked) if isinstance(asked, int | float) and not math.isnan(asked) else delay
+    if not isinstance(asked, int | float) or math.isnan(asked):
+        return delay
+    return max(delay if again and isinstance(failed.error, Claimed) else 0.0, asked)
 
 
 def _reason(failures: Sequence[Failed]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cloudtrail_processing.errors import (
+    BookkeepingError,
     Claimed,
     CloudTrailProcessingError,
     ConfigurationError,
@@ -190,6 +191,22 @@ def test_a_message_whose_log_another_worker_has_waits_for_the_end_of_its_claim()
     assert verdict == Retry(after=7, reason="Claimed: taken")
 
 
+@pytest.mark.parametrize(("asked", "delay", "after"), [(7, 240, 240), (500, 240, 500), (math.nan, 240, 240)])
+def test_a_claim_that_stands_for_long_does_not_use_up_the_receives_of_a_message(
+    asked: float, delay: float, after: float
+) -> None:
+    """Work that takes hours renews its claim: a duplicate must not come back every few seconds until it is dead."""
+    message = QueueMessage("m", "", "", receive_count=2)
+    verdict = settle(Handled(message, 1, (Failed(LOG, Claimed("taken", after=asked)),)), delay=delay)
+    assert verdict == Retry(after=after, reason="Claimed: taken")
+
+
+def test_a_processor_is_granted_its_time_however_often_the_message_came() -> None:
+    message = QueueMessage("m", "", "", receive_count=9)
+    verdict = settle(Handled(message, 1, (Failed(LOG, RetryLater("soon", after=1)),)), delay=DELAY)
+    assert verdict == Retry(after=1, reason="RetryLater: soon")
+
+
 def test_a_rejected_message_stays_hidden_for_the_usual_delay() -> None:
     assert _settled(Failed(LOG, CorruptLog("bad"))) == Reject(after=DELAY, reason="CorruptLog: bad", error="CorruptLog")
 
@@ -240,7 +257,10 @@ def test_what_waits_for_an_operator_waits_longer(error: CloudTrailProcessingErro
     assert settle(handled, delay=DELAY, denied=300) == Retry(after=300, reason="TransientError: t (and 1 more)")
 
 
-def test_without_credentials_nothing_is_received_so_a_message_may_come_back_soon() -> None:
+@pytest.mark.parametrize("kind", [CredentialsError, BookkeepingError])
+def test_when_nothing_can_work_nothing_is_received_so_a_message_may_come_back_soon(
+    kind: type[CloudTrailProcessingError],
+) -> None:
     message = QueueMessage(message_id="m", body="", receipt="r")
-    verdict = settle(Handled(message, 1, (Failed(LOG, CredentialsError("gone")),)), delay=DELAY, denied=300)
-    assert verdict == Retry(after=DELAY, reason="CredentialsError: gone")
+    verdict = settle(Handled(message, 1, (Failed(LOG, kind("gone")),)), delay=DELAY, denied=300)
+    assert verdict == Retry(after=DELAY, reason=f"{kind.__name__}: gone")
