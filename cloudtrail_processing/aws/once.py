@@ -3,16 +3,12 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
+from cloudtrail_processing.errors import TransientError
+
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class _Answer(Generic[T]):
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    value: T | None = None
 
 
 class Once(Generic[T]):
@@ -21,29 +17,62 @@ class Once(Generic[T]):
     Threads that ask the same question at the same time wait for one answer; other questions are not held up.
     """
 
-    def __init__(self, bound: int) -> None:
+    def __init__(self, bound: int, *, patience: float = 10) -> None:
+        """``patience`` is in seconds: for so long one thread waits for what another one asks."""
         self._bound = bound
+        self._patience = patience
         self._lock = threading.Lock()
-        self._answers: OrderedDict[str, _Answer[T]] = OrderedDict()
+        self._answers: OrderedDict[str, Future[T]] = OrderedDict()
 
     def get(self, question: str, ask: Callable[[], T]) -> T:
-        """The answer, by ``ask()`` when it is not known yet. What ``ask`` raises goes through and is not remembered."""
-        answer = self._answer(question)
-        with answer.lock:
-            if answer.value is None:
-                answer.value = ask()
-            return answer.value
+        """The answer, by ``ask()`` when it is not known yet.
+
+        What ``ask`` raises goes through, to all who waited for it, and is not remembered. Raises ``TransientError``
+        when another thread has been asking for longer than ``patience``.
+        """
+        while True:
+            answer, is_new = self._answer(question)
+            if is_new:
+                return self._ask(question, ask, answer)
+            if wait([answer], self._patience).not_done:
+                raise TransientError(
+                    f"another thread has been asking about {question} for more than {self._patience:.3g} s: the "
+                    "answer is waited for again later"
+                )
+            if not answer.cancelled():
+                return answer.result()
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._answers.clear()
 
-    def _answer(self, question: str) -> _Answer[T]:
+    def _ask(self, question: str, ask: Callable[[], T], answer: "Future[T]") -> T:
+        try:
+            value = ask()
+        except BaseException as error:
+            self._forget(question, answer)
+            if isinstance(error, Exception):
+                answer.set_exception(error)
+            else:
+                answer.cancel()  # it concerns this thread alone: another one asks
+                answer.set_running_or_notify_cancel()
+            raise
+        answer.set_result(value)
+        return value
+
+    def _answer(self, question: str) -> tuple["Future[T]", bool]:
+        """The answer, maybe still awaited, and whether it is for the caller to ask."""
         with self._lock:
-            answer = self._answers.setdefault(question, _Answer())
+            known = self._answers.get(question)
+            answer = self._answers.setdefault(question, Future())
             self._answers.move_to_end(question)
             # Questions come from messages: whoever can send one must not fill the memory.
             while len(self._answers) > self._bound:
                 self._answers.popitem(last=False)
-            return answer
+            return answer, known is None
+
+    def _forget(self, question: str, answer: "Future[T]") -> None:
+        with self._lock:
+            if self._answers.get(question) is answer:
+                del self._answers[question]

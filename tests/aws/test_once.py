@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloudtrail_processing.aws.once import Once
+from cloudtrail_processing.errors import TransientError
 
 PATIENCE = 20
 
@@ -46,6 +47,67 @@ def test_an_error_is_not_remembered() -> None:
     with pytest.raises(ZeroDivisionError):
         once.get("question", lambda: 1 // 0)
     assert once.get("question", lambda: 3) == 3
+
+
+def test_whoever_waits_while_a_question_fails_gets_the_same_error() -> None:
+    """When S3 does not answer for a minute, eight threads must not wait for eight minutes, one after the other."""
+    once: Once[int] = Once(8)
+    asked: list[int] = []
+    released = threading.Event()
+
+    def ask() -> int:
+        asked.append(1)
+        assert released.wait(PATIENCE)
+        raise TimeoutError("no answer")
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(once.get, "question", ask) for _ in range(8)]
+        while any(not it.running() for it in asking):
+            threading.Event().wait(0.001)
+        released.set()
+        errors = [it.exception(PATIENCE) for it in asking]
+    assert {type(error) for error in errors} == {TimeoutError}
+    assert len(asked) == len(set(map(id, errors)))
+    assert len(asked) < 8
+    assert once.get("question", lambda: 3) == 3
+
+
+def test_nobody_waits_for_long_for_what_another_thread_asks() -> None:
+    """Its caller tries again later, and looks in between whether its work must end."""
+    once: Once[int] = Once(8, patience=0.02)
+    begun, released = threading.Event(), threading.Event()
+
+    def slow() -> int:
+        begun.set()
+        assert released.wait(PATIENCE)
+        return 1
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(once.get, "question", slow)
+        assert begun.wait(PATIENCE)
+        with pytest.raises(TransientError, match="another thread"):
+            once.get("question", lambda: 2)
+        released.set()
+        assert asking.result(PATIENCE) == 1
+    assert once.get("question", lambda: 2) == 1
+
+
+def test_a_thread_that_is_told_to_end_the_process_leaves_the_question_to_those_who_wait() -> None:
+    once: Once[int] = Once(8)
+    begun, released = threading.Event(), threading.Event()
+
+    def ended() -> int:
+        begun.set()
+        assert released.wait(PATIENCE)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(2) as pool:
+        ending = pool.submit(once.get, "question", ended)
+        assert begun.wait(PATIENCE)
+        waiting = pool.submit(once.get, "question", lambda: 5)
+        released.set()
+        assert waiting.result(PATIENCE) == 5
+        assert isinstance(ending.exception(PATIENCE), KeyboardInterrupt)
 
 
 def test_what_was_not_asked_for_longest_is_forgotten() -> None:
