@@ -30,36 +30,37 @@ class Once(Generic[T]):
         What ``ask`` raises goes through, to all who waited for it, and is not remembered. Raises ``TransientError``
         when another thread has been asking for longer than ``patience``.
         """
-        while True:
-            answer, is_new = self._answer(question)
+        answer, is_new = self._answer(question)
+        try:
             if is_new:
-                return self._ask(question, ask, answer)
-            if wait([answer], self._patience).not_done:
+                self._ask(question, ask, answer)
+            elif wait([answer], self._patience).not_done:
                 raise TransientError(
                     f"another thread has been asking about {question} for more than {self._patience:.3g} s: the "
                     "answer is waited for again later"
                 )
-            if not answer.cancelled():
-                return answer.result()
+            return self.get(question, ask) if answer.cancelled() else answer.result()
+        finally:
+            del answer  # an error's traceback would keep it alive, and with it the error and all that its frames hold
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._answers.clear()
 
-    def _ask(self, question: str, ask: Callable[[], T], answer: "Future[T]") -> T:
+    def _ask(self, question: str, ask: Callable[[], T], answer: "Future[T]") -> None:
         try:
-            value = ask()
-        except BaseException as error:
+            answer.set_result(ask())
+        except Exception as error:  # noqa: BLE001 - it is raised for this thread, and for all who wait
             self._forget(question, answer)
-            if isinstance(error, Exception):
-                answer.set_exception(error)
-            else:
-                answer.cancel()  # it concerns this thread alone: another one asks
-                answer.set_running_or_notify_cancel()
+            answer.set_exception(error)
+        except BaseException:
+            self._forget(question, answer)
+            answer.cancel()  # it concerns this thread alone: another one asks
+            answer.set_running_or_notify_cancel()
             raise
-        answer.set_result(value)
-        return value
+        finally:
+            del answer
 
     def _answer(self, question: str) -> tuple["Future[T]", bool]:
         """The answer, maybe still awaited, and whether it is for the caller to ask."""

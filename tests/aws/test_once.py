@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -70,6 +72,29 @@ def test_whoever_waits_while_a_question_fails_gets_the_same_error() -> None:
     assert len(asked) == len(set(map(id, errors)))
     assert len(asked) < 8
     assert once.get("question", lambda: 3) == 3
+
+
+def test_an_error_takes_what_its_frames_hold_with_it() -> None:
+    """Such as the connection that failed: it must not stay open until a garbage collection."""
+
+    class Connection:
+        pass
+
+    once: Once[int] = Once(8)
+    held: list[weakref.ref[Connection]] = []
+
+    def ask() -> int:
+        connection = Connection()
+        held.append(weakref.ref(connection))
+        raise ConnectionError
+
+    gc.disable()
+    try:
+        with pytest.raises(ConnectionError):
+            once.get("question", ask)
+        assert held[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_nobody_waits_for_long_for_what_another_thread_asks() -> None:
