@@ -65,6 +65,8 @@ class Intake:
         self._gate = gate
         self._on_messages = on_messages
         self._on_error = on_error
+        self.batch = BATCH
+        """Messages received at a time, at most; it may be changed while polls run."""
         self.empty_polls = 0
         """Empty answers in a row."""
         self.failed_polls = 0
@@ -84,14 +86,14 @@ class Intake:
         """Return the permit of one message that is no longer in work."""
         self._permits.release()
 
-    async def poll(self, *, wait: float, stopping: asyncio.Event, batch: int = BATCH) -> None:
-        """Receive up to ``batch`` messages at a time until ``stopping`` is set; errors never end the loop.
+    async def poll(self, *, wait: float, stopping: asyncio.Event) -> None:
+        """Receive until ``stopping`` is set; errors never end the loop.
 
         A running long poll is left to end by itself: SQS may still hand messages to a call that was cut off, and they
         would stay hidden for the whole visibility timeout.
         """
         while not stopping.is_set():
-            permits = await self._take_permits(batch)
+            permits = await self._take_permits(self.batch)
             limit = 0 if stopping.is_set() else self._gate.admit(permits)
             received, pause = 0, 0.0
             try:

@@ -4,7 +4,6 @@ It never parses a log, so a lease is never extended late; the work itself runs i
 """
 
 import asyncio
-import functools
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -17,13 +16,13 @@ from cloudtrail_processing.errors import TransientError
 from cloudtrail_processing.health import Health, HealthState
 from cloudtrail_processing.hooks import Hooks
 from cloudtrail_processing.intake import Intake
+from cloudtrail_processing.introduction import Introduction, batch_of
 from cloudtrail_processing.leases import Leases
-from cloudtrail_processing.letters import concerns
 from cloudtrail_processing.pipeline import Pipeline
-from cloudtrail_processing.ports import BATCH, Clock, DeadLetters, Queue, QueueInfo
+from cloudtrail_processing.ports import Clock, DeadLetters, Queue, QueueInfo
 from cloudtrail_processing.processor import EventProcessor, Failure, Stage
 from cloudtrail_processing.progress import Progress, ProgressReporter
-from cloudtrail_processing.retry import DENIED, GIVE_BACK, POLL, Backoff, within
+from cloudtrail_processing.retry import DENIED, GIVE_BACK, POLL, PROBE, Backoff, within
 from cloudtrail_processing.settling import Settling
 from cloudtrail_processing.usercode import UserCode
 from cloudtrail_processing.work import Work, end
@@ -106,13 +105,16 @@ class Worker:
             on_handled=self._circuit.observe,
             on_broken=self._break,
         )
+        self._introduction = Introduction(
+            queue, clock=clock, backoff=PROBE, copies=self._settling.copies, known=self._know
+        )
         self._used = False
         self._broken: BaseException | None = None
         self.stuck = False
         """True when user code did not return after the grace time: its thread may keep the process from ending."""
 
     def _make_intake(self, progress: Progress) -> Intake:
-        return Intake(
+        intake = Intake(
             self._queue,
             permits=self._pace.threads,
             visibility=self._pace.visibility_timeout,
@@ -123,6 +125,8 @@ class Worker:
             on_messages=lambda messages, asked: self._work.accept(messages, asked),
             on_error=lambda error: self._hooks.tell(Failure(Stage.POLL, error)),
         )
+        intake.batch = 1  # until it is known that the queue is not FIFO
+        return intake
 
     def stop(self) -> None:
         """Stop receiving and finish what is in hand. To be called on the event loop's thread; may be called again."""
@@ -202,13 +206,14 @@ class Worker:
         pollers: list[asyncio.Task[None]] = []
         background: list[asyncio.Task[None]] = []
         try:
-            batch = await self._introduce()
+            await self._introduction.begin()
             probes = self._circuit.run(self._probe, pool=self._pool)
-            background += [self._background(it) for it in (self._leases.keep(), self._settling.run(), probes)]
+            others = (self._leases.keep(), self._settling.run(), self._introduction.repeat())
+            background += [self._background(it) for it in (probes, *others)]
             await self._hooks.start(self._stopping)
             self._tell_that_it_receives()
-            poll = functools.partial(self._intake.poll, wait=wait, stopping=self._stopping, batch=batch)
-            pollers += [self._background(poll()) for _ in range(self._pace.pollers)]
+            polls = [self._intake.poll(wait=wait, stopping=self._stopping) for _ in range(self._pace.pollers)]
+            pollers += [self._background(poll) for poll in polls]
             yield
         finally:
             self.stop()
@@ -220,22 +225,9 @@ class Worker:
         if self._broken is not None:
             raise self._broken
 
-    async def _introduce(self) -> int:
-        """Ask the queue about itself, and return how many messages to receive at a time.
-
-        A wrong name or a missing permission should end the worker before it starts. On a FIFO queue it is one: a
-        message that fails holds back its group, and whatever had been received along with it would be counted as
-        received again and again, until it becomes a dead letter that nobody ever tried.
-        """
-        try:
-            info = await self._queue.info()
-        except TransientError as error:
-            logger.warning("cannot ask the queue about itself yet: %s", error)
-            return BATCH
-        for concern in concerns(info, posted=self._settling.copies):
-            logger.warning("%s", concern)
+    def _know(self, info: QueueInfo) -> None:
         self._work.retention = info.retention
-        return 1 if info.fifo else BATCH
+        self._intake.batch = batch_of(info)
 
     def _background(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task whose unexpected death ends the worker, loudly, instead of leaving it half alive."""

@@ -99,11 +99,8 @@ class Gate:
     def free(self) -> int:
         return self.intake._permits._value
 
-    async def poll_for(self, seconds: float, *, wait: float = 20, pollers: int = 1, batch: int = 10) -> None:
-        polls = [
-            asyncio.ensure_future(self.intake.poll(wait=wait, stopping=self.stopping, batch=batch))
-            for _ in range(pollers)
-        ]
+    async def poll_for(self, seconds: float, *, wait: float = 20, pollers: int = 1) -> None:
+        polls = [asyncio.ensure_future(self.intake.poll(wait=wait, stopping=self.stopping)) for _ in range(pollers)]
         await self.clock.elapse(seconds)
         assert not any(poll.done() for poll in polls)
         self.stopping.set()
@@ -128,8 +125,25 @@ def test_one_call_never_asks_for_more_than_a_batch() -> None:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_batch_may_be_smaller(batch: int) -> None:
     gate = Gate(3, permits=100)
-    asyncio.run(gate.poll_for(5, batch=batch))
+    gate.intake.batch = batch
+    asyncio.run(gate.poll_for(5))
     assert max(gate.limits) == batch
+
+
+def test_the_batch_may_grow_while_a_poll_runs() -> None:
+    gate = Gate(30, permits=100)
+    gate.intake.batch = 1
+
+    async def case() -> None:
+        poll = asyncio.ensure_future(gate.intake.poll(wait=20, stopping=gate.stopping))
+        await asyncio.sleep(0)
+        gate.intake.batch = 10
+        await gate.clock.elapse(5)
+        gate.stopping.set()
+        await finished(poll, gate.clock)
+
+    asyncio.run(case())
+    assert (gate.limits[0], gate.limits[-1], len(gate.taken)) == (1, 10, 30)
 
 
 def test_a_permit_that_comes_back_lets_one_more_message_in() -> None:

@@ -27,7 +27,7 @@ ROWS = [
         "sns",
     },
     {"aws", "reading", "delivery", "failures", "plugins", "files", "processors", "starting", "tally", "source"},
-    {"pipeline", "checkpoint", "hooks", "leases", "settling", "intake", "circuit"},
+    {"pipeline", "checkpoint", "hooks", "leases", "settling", "intake", "introduction", "circuit"},
     {"work", "parts"},
     {"worker", "assembly"},
     {"app", "sweep"},

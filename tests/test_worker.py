@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -21,10 +21,19 @@ from cloudtrail_processing.errors import (
     RetryLater,
     TransientError,
 )
-from cloudtrail_processing.flow import EventBatch
+from cloudtrail_processing.flow import EventBatch, QueueMessage
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
 from cloudtrail_processing.retry import Backoff
-from cloudtrail_processing.testing import Before, Duplicate, FailEntries, Faults, LostResponse, ManualClock, Truncated
+from cloudtrail_processing.testing import (
+    Before,
+    Duplicate,
+    FailEntries,
+    FakeQueue,
+    Faults,
+    LostResponse,
+    ManualClock,
+    Truncated,
+)
 from cloudtrail_processing.testing.faults import Fault
 from cloudtrail_processing.work import UNSETTLED
 
@@ -382,6 +391,36 @@ def test_a_queue_that_cannot_be_asked_just_now_is_polled_all_the_same() -> None:
     bench.announce("a")
     asyncio.run(run_for(bench.worker(), bench.clock, 5))
     assert bench.processor.taken == ["a/0"]
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_queue_that_cannot_be_asked_at_first_is_asked_until_it_answers_and_received_from_with_care_until_then(
+    *, fifo: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be FIFO, and may have no dead-letter queue: a worker that runs for months must learn it in the end."""
+    asked: list[int] = []
+
+    class Watched(FakeQueue):
+        async def receive(self, *, limit: int, wait: float, visibility: int) -> Sequence[QueueMessage]:
+            asked.append(limit)
+            return await super().receive(limit=limit, wait=wait, visibility=visibility)
+
+    bench = Bench(faults=Faults(info=[DOWN, DENIED, DOWN]), pace=replace(PACE, threads=20))
+    bench.queue = Watched(clock=bench.clock, fifo=fifo, faults=bench.faults)
+
+    async def case() -> None:
+        worker = bench.worker()
+        running = asyncio.ensure_future(worker.run())
+        await bench.clock.elapse(7)
+        assert set(asked) == {1}
+        assert "redrive policy" not in caplog.text
+        await bench.clock.elapse(60)
+        worker.stop()
+        await finished(running, bench.clock)
+
+    asyncio.run(case())
+    assert asked[-1] == (1 if fifo else 10)
+    assert caplog.text.count("redrive policy") == 1
 
 
 def test_a_worker_says_when_it_begins_to_receive(caplog: pytest.LogCaptureFixture) -> None:
