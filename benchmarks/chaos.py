@@ -22,7 +22,7 @@ from typing import Any
 
 from chaos_aws import Aws, aws_process
 from chaos_count import DeadLetter, Deliveries, Ledger, Result, bad_places, compare
-from chaos_faults import Dice
+from chaos_faults import ODDS, Dice
 from chaos_fleet import Clock, Disk, Fleet, Orders, Timetable, small_disk
 from chaos_plan import BUCKET, FORGED, Plan, make_plan
 from chaos_proxy import Proxy
@@ -142,6 +142,9 @@ class _Run:
         incidents.every(often / 2, often * 1.5, self._kill)
         incidents.every(often, often * 3, lambda: self._clock.jump(chance))
         incidents.every(often * 5, often * 10, lambda: self._faults.expire(chance.uniform(1, 4)))
+        incidents.every(
+            often * 2, often * 4, lambda: self._faults.fail(chance.choice(list(ODDS)), chance.uniform(2, 15))
+        )
         incidents.every(often * 5, often * 10, self._expire_visibility)
         if self._disk.is_small:
             incidents.every(often * 5, often * 10, self._fill_disk)
@@ -152,6 +155,10 @@ class _Run:
         is_at_work = len(self._deliveries.events) < len(self._plan.events)
         if is_at_work and len(self._fleet.killed) < self._options.most_kills:
             self._fleet.kill(self._chance)
+
+    def _take_down(self) -> None:
+        """One operation fails for longer than it is tried again, whoever asks for it."""
+        self._faults.fail(self._chance.choice(list(ODDS)), self._chance.uniform(2, 15))
 
     def _expire_visibility(self) -> None:
         """Every message in flight is visible again, whoever is at work on it."""

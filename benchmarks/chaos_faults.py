@@ -109,6 +109,7 @@ class Dice:
         self._dice = random.Random(f"faults/{seed}")
         self._odds = odds
         self._expired_until = 0.0
+        self._down: tuple[str, float] = ("", 0.0)
         self._seen: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
         self._is_calm = False
         self.injected: Counter[str] = Counter()
@@ -121,6 +122,10 @@ class Dice:
     def expire(self, seconds: float) -> None:
         """For so long every call is answered as one with expired credentials."""
         self._expired_until = time.monotonic() + seconds
+
+    def fail(self, operation: str, seconds: float) -> None:
+        """For so long every call of this operation fails: what is tried again a few times must be given up."""
+        self._down = operation, time.monotonic() + seconds
 
     async def answer(self, request: Request, forward: Forward) -> Answer:
         """What the client gets for this request."""
@@ -136,6 +141,8 @@ class Dice:
             return None
         if time.monotonic() < self._expired_until:
             return Fault.EXPIRED
+        if request.operation == self._down[0] and time.monotonic() < self._down[1]:
+            return Fault.ERROR
         point = self._dice.random()
         for fault, chance in self._odds.get(request.operation, {}).items():
             point -= chance
