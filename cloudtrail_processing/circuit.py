@@ -1,21 +1,31 @@
 """The breaker at work in a worker: told of outcomes, it holds back the intake, sends probes, and says so once."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from typing import Protocol
 
 from cloudtrail_processing.breaker import Blocked, Breaker, State
-from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, TransientError
+from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, Stopped, TransientError
 from cloudtrail_processing.flow import Handled, LogObject
 from cloudtrail_processing.ports import Clock
 from cloudtrail_processing.retry import PROBE, Backoff, within
 
 logger = logging.getLogger(__name__)
 
-Probe = Callable[[LogObject], CloudTrailProcessingError | None]
-"""Asks for a log without delivering it: None when that went well. Called in a thread."""
+
+class Probe(Protocol):
+    """Asks for a log without delivering it. Called in a thread."""
+
+    def __call__(self, log: LogObject, *, keep_going: Callable[[], None]) -> CloudTrailProcessingError | None:
+        """None when that went well; ``keep_going`` raises ``Stopped`` when it must end."""
+        ...
+
+
+_Ask = Callable[[LogObject], CloudTrailProcessingError | None]
 
 
 class Circuit:
@@ -30,6 +40,7 @@ class Circuit:
         self._was_paused = False
         self._left_alone: frozenset[str] = frozenset()
         self._probing = False
+        self._asking: asyncio.Future[CloudTrailProcessingError | None] | None = None
         self.since = clock.now()
         """When the intake was last held back, or let go on; else when this was made. In UTC."""
 
@@ -104,8 +115,12 @@ class Circuit:
         self._breaker.record(handled.outcomes, now=self._clock.monotonic())
         self._tell()
 
-    async def run(self, probe: Probe, *, pool: Executor) -> None:
-        """Send the probes, for ever, one at a time, in threads of ``pool``, and wake who waits. Cancel it to end it."""
+    async def run(self, probe: Probe, *, pool: Executor, stopping: asyncio.Event) -> None:
+        """Send the probes, for ever, one at a time, in threads of ``pool``, and wake who waits. Cancel it to end it.
+
+        Once ``stopping`` is set no probe begins, and one that is under way ends as soon as it can.
+        """
+        ask = functools.partial(probe, keep_going=functools.partial(_keep_going, stopping))
         while True:
             change, at = self._change, self._breaker.wake_at
             if at is None:
@@ -114,23 +129,33 @@ class Circuit:
             with suppress(TimeoutError):
                 await within(at - self._clock.monotonic(), change.wait(), clock=self._clock)
             log = self._breaker.take_probe(now=self._clock.monotonic())
+            if stopping.is_set():
+                return
             if log is not None:
-                error = await self._ask(probe, log, pool)
+                error = await self._ask(ask, log, pool)
+                if stopping.is_set():
+                    return  # it was interrupted, and proves nothing
+                logger.info("asked for %s, to see whether work can go on: %s", log.uri, error or "it can")
                 self._breaker.probed(log, error, now=self._clock.monotonic())
             self._tell()
 
-    async def _ask(self, probe: Probe, log: LogObject, pool: Executor) -> CloudTrailProcessingError | None:
-        try:
-            error = await asyncio.get_running_loop().run_in_executor(pool, self._in_thread, probe, log)
-        except Exception as surprise:  # noqa: BLE001 - a worker that tries to recover must outlive what it meets
-            error = TransientError(f"asking for {log.uri} met a bug: {type(surprise).__name__}; it is tried again")
-        logger.info("asked for %s, to see whether work can go on: %s", log.uri, error or "it can")
-        return error
+    async def let_go(self, *, patience: float) -> None:
+        """Return when no thread asks for a log any more, or after ``patience`` seconds; see ``is_probing`` then."""
+        if self._asking is not None and not self._asking.done():
+            with suppress(TimeoutError):
+                await within(patience, asyncio.wait({self._asking}), clock=self._clock)
 
-    def _in_thread(self, probe: Probe, log: LogObject) -> CloudTrailProcessingError | None:
+    async def _ask(self, ask: _Ask, log: LogObject, pool: Executor) -> CloudTrailProcessingError | None:
+        self._asking = asyncio.get_running_loop().run_in_executor(pool, self._in_thread, ask, log)
+        try:
+            return await self._asking
+        except Exception as surprise:  # noqa: BLE001 - a worker that tries to recover must outlive what it meets
+            return TransientError(f"asking for {log.uri} met a bug: {type(surprise).__name__}; it is tried again")
+
+    def _in_thread(self, ask: _Ask, log: LogObject) -> CloudTrailProcessingError | None:
         self._probing = True
         try:
-            return probe(log)
+            return ask(log)
         except (SystemExit, asyncio.CancelledError) as surprise:
             # On the event loop they would end the worker, or the probes, without a word.
             raise RuntimeError(f"a probe raised {type(surprise).__name__}") from surprise
@@ -162,6 +187,11 @@ class Circuit:
     def _signal(self) -> None:
         change, self._change = self._change, asyncio.Event()
         change.set()
+
+
+def _keep_going(stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        raise Stopped("a log is not asked for any more, because the worker stops")
 
 
 def _line(text: str) -> str:

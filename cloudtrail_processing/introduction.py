@@ -1,7 +1,7 @@
 """Getting to know the queue: asked about itself before anything is received, and again until it answers."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, TransientError
 from cloudtrail_processing.letters import concerns
@@ -15,14 +15,25 @@ class Introduction:
     """Asks a queue about itself, and tells what an operator should know of it, once."""
 
     def __init__(
-        self, queue: Queue, *, clock: Clock, backoff: Backoff, copies: bool, known: Callable[[QueueInfo], None]
+        self,
+        queue: Queue,
+        *,
+        clock: Clock,
+        backoff: Backoff,
+        copies: bool,
+        known: Callable[[QueueInfo], None],
+        also: Sequence[str] = (),
     ) -> None:
-        """``copies`` is True when rejected messages are sent to a dead-letter queue; ``known`` is called once."""
+        """``copies`` is True when rejected messages are sent to a dead-letter queue; ``known`` is called once.
+
+        ``also`` is what else an operator should know; it is told when the first answer shows that work can begin.
+        """
         self._queue = queue
         self._clock = clock
         self._backoff = backoff
         self._copies = copies
         self._known = known
+        self._also = also
         self._is_over = False
 
     async def begin(self) -> None:
@@ -51,7 +62,7 @@ class Introduction:
     async def _ask(self) -> None:
         info = await self._queue.info()
         self._is_over = True
-        for concern in concerns(info, posted=self._copies):
+        for concern in (*concerns(info, posted=self._copies), *self._also):
             logger.warning("%s", concern)
         self._known(info)
 

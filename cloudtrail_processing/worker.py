@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudtrail_processing.circuit import Circuit
-from cloudtrail_processing.errors import TransientError
 from cloudtrail_processing.health import Health, HealthState
 from cloudtrail_processing.hooks import Hooks
+from cloudtrail_processing.idle import Idle
 from cloudtrail_processing.intake import Intake
 from cloudtrail_processing.introduction import Introduction, batch_of
 from cloudtrail_processing.leases import Leases
@@ -31,12 +31,12 @@ logger = logging.getLogger(__name__)
 
 AFTER_GRACE = 5
 """Seconds for interrupted work to notice, and for the last settles."""
-EMPTY_POLLS = 3
-"""Empty answers in a row that make a queue look drained: SQS samples its servers, so one proves little."""
-FAILED_POLLS = 5
-"""Failed calls in a row that end a drain; a worker that runs goes on for ever."""
-FAILED_TRIES = 2
-"""Vain attempts to go on, after nothing worked any more, that end a drain; a worker that runs goes on for ever."""
+
+_PROCESSOR_STUCK = "a processor did not return within the grace time; its messages were given back"
+_PROBE_STUCK = (
+    "a request for a log, to see whether work can go on, has not come to an end: no message was in hand for it; see "
+    "whether its bucket can be reached"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Worker:
         pool: Executor | None = None,
         dead_letters: DeadLetters | None = None,
         circuit: Circuit | None = None,
+        concerns: Sequence[str] = (),
     ) -> None:
         """Without ``pool`` it makes its own; without ``dead_letters`` rejects stay; ``circuit`` is the pipeline's."""
         self._pace = pace or Pace()
@@ -106,12 +107,12 @@ class Worker:
             on_broken=self._break,
         )
         self._introduction = Introduction(
-            queue, clock=clock, backoff=PROBE, copies=self._settling.copies, known=self._know
+            queue, clock=clock, backoff=PROBE, copies=self._settling.copies, known=self._know, also=concerns
         )
         self._used = False
         self._broken: BaseException | None = None
-        self.stuck = False
-        """True when user code did not return after the grace time: its thread may keep the process from ending."""
+        self.why_stuck = ""
+        """What did not return after the grace time, and what became of its messages; empty when all did."""
 
     def _make_intake(self, progress: Progress) -> Intake:
         intake = Intake(
@@ -138,6 +139,11 @@ class Worker:
     def stopping(self) -> bool:
         """True once a stop was asked for."""
         return self._stopping.is_set()
+
+    @property
+    def stuck(self) -> bool:
+        """True when something did not return after the grace time: its thread may keep the process from ending."""
+        return bool(self.why_stuck)
 
     @property
     def in_hand(self) -> int:
@@ -172,31 +178,15 @@ class Worker:
         Raises as ``run`` does, and what the queue raises when it cannot be polled several times in a row.
         """
         async with self._running(wait=min(1, self._pace.wait_time)):
-            await self._until_idle(patience)
+            idle = Idle(
+                self._queue,
+                clock=self._clock,
+                intake=self._intake,
+                circuit=self._circuit,
+                is_busy=lambda: bool(self._work.tasks),
+            )
+            await idle.reached(patience=patience, stopping=self._stopping)
         return await self._queue.info()
-
-    async def _until_idle(self, patience: float) -> None:
-        idle_since: float | None = None
-        while not self._stopping.is_set():
-            await self._clock.sleep(0.1 if idle_since is None else min(1, patience))
-            if self._intake.last_error is not None and self._intake.failed_polls >= FAILED_POLLS:
-                raise self._intake.last_error
-            if self._circuit.error is not None and self._circuit.failed_tries >= FAILED_TRIES:
-                raise self._circuit.error
-            if self._work.tasks or self._intake.empty_polls < EMPTY_POLLS:
-                idle_since = None
-                continue
-            now = self._clock.monotonic()
-            idle_since = now if idle_since is None else idle_since
-            if now - idle_since >= patience or await self._is_empty():
-                return
-
-    async def _is_empty(self) -> bool:
-        try:
-            return (await self._queue.info()).is_empty
-        except TransientError as error:
-            logger.warning("cannot ask the queue whether it is empty: %s", error)
-            return False
 
     @asynccontextmanager
     async def _running(self, *, wait: float) -> AsyncIterator[None]:
@@ -207,7 +197,7 @@ class Worker:
         background: list[asyncio.Task[None]] = []
         try:
             await self._introduction.begin()
-            probes = self._circuit.run(self._probe, pool=self._pool)
+            probes = self._circuit.run(self._probe, pool=self._pool, stopping=self._stopping)
             others = (self._leases.keep(), self._settling.run(), self._introduction.repeat())
             background += [self._background(it) for it in (probes, *others)]
             await self._hooks.start(self._stopping)
@@ -258,6 +248,7 @@ class Worker:
             logger.error(  # noqa: TRY400 - what hung was a call of the queue's
                 "messages could not be given back in time; they come back when their visibility timeout is over"
             )
+        await self._circuit.let_go(patience=AFTER_GRACE)
 
     async def _wait_for(self, tasks: Iterable[asyncio.Task[None]], seconds: float) -> bool:
         """Wait until the tasks and all work are done; True when the time was over first."""
@@ -275,9 +266,9 @@ class Worker:
             logger.info("receiving for %s: %d thread(s), %d poller(s)", names, pace.threads, pace.pollers)
 
     async def _close(self) -> None:
-        self.stuck = self._work.is_stuck or self._hooks.stuck
+        at_work = self._work.is_stuck or self._hooks.stuck
         try:
-            if self.stuck:
+            if at_work:
                 logger.error("stop() of the processors is not called, because one of them is still at work")
             else:
                 await self._hooks.stop()
@@ -286,6 +277,9 @@ class Worker:
         except TimeoutError:
             logger.exception("async user code does not end: it blocks its event loop")
         finally:
-            self.stuck = self.stuck or self._hooks.stuck or self._circuit.is_probing
+            if at_work or self._hooks.stuck:
+                self.why_stuck = _PROCESSOR_STUCK
+            elif self._circuit.is_probing:
+                self.why_stuck = _PROBE_STUCK
             if self._owns_pool:
                 self._pool.shutdown(wait=False)

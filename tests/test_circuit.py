@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bench import PACE, Bench, finished, key_of, log_of, run_for
+from bench import PACE, Bench, Inline, finished, key_of, log_of, run_for
 
 from cloudtrail_processing.circuit import Circuit
 from cloudtrail_processing.errors import (
@@ -344,7 +344,7 @@ class Probes:
         self._answers = iter(answers)
         self.asked: list[LogObject] = []
 
-    def __call__(self, log: LogObject) -> CloudTrailProcessingError | None:
+    def __call__(self, log: LogObject, *, keep_going: Callable[[], None]) -> CloudTrailProcessingError | None:
         self.asked.append(log)
         answer = next(self._answers, None)
         if answer is None or isinstance(answer, CloudTrailProcessingError):
@@ -367,7 +367,7 @@ def test_the_log_that_failed_last_is_asked_for_and_a_bug_in_asking_is_no_end() -
 
     async def case() -> None:
         circuit = Circuit(rig.clock)
-        running = asyncio.ensure_future(circuit.run(probes, pool=rig.pool or pytest.fail("no pool")))
+        running = asyncio.ensure_future(circuit.run(probes, pool=Inline(), stopping=asyncio.Event()))
         for number in range(5):
             circuit.observe(_denied(number))
         assert circuit.is_open
@@ -388,7 +388,7 @@ def test_whoever_waits_at_the_gate_is_woken_by_every_change() -> None:
         for number in range(5):
             circuit.observe(_denied(number))
         waiting = asyncio.ensure_future(circuit.changed())
-        running = asyncio.ensure_future(circuit.run(Probes(), pool=rig.pool or pytest.fail("no pool")))
+        running = asyncio.ensure_future(circuit.run(Probes(), pool=Inline(), stopping=asyncio.Event()))
         await rig.clock.elapse(1)
         assert not waiting.done()
         await rig.clock.elapse(6)
@@ -413,7 +413,7 @@ def test_a_message_that_hangs_after_the_pause_holds_up_the_others_only_for_a_whi
         circuit = Circuit(rig.clock)
         for number in range(5):
             circuit.observe(_denied(number))
-        running = asyncio.ensure_future(circuit.run(Probes(), pool=rig.pool or pytest.fail("no pool")))
+        running = asyncio.ensure_future(circuit.run(Probes(), pool=Inline(), stopping=asyncio.Event()))
         await rig.clock.elapse(6)
         for patience in (6, 11):
             assert circuit.admit(10) == 1

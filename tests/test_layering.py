@@ -28,7 +28,7 @@ ROWS = [
     },
     {"aws", "reading", "delivery", "failures", "plugins", "files", "processors", "starting", "tally", "source"},
     {"pipeline", "checkpoint", "hooks", "leases", "settling", "intake", "introduction", "circuit"},
-    {"work", "parts"},
+    {"work", "idle", "parts"},
     {"worker", "assembly"},
     {"app", "sweep"},
     {"supervisor", "replay"},

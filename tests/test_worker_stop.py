@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,11 +12,11 @@ from typing import Any
 import pytest
 from bench import PACE, Bench, Inline, Recorder, finished, until
 
-from cloudtrail_processing.errors import Disposition, TransientError
-from cloudtrail_processing.flow import EventBatch
+from cloudtrail_processing.errors import CredentialsError, Disposition, TransientError
+from cloudtrail_processing.flow import EventBatch, FetchedLog, LogObject
 from cloudtrail_processing.hooks import UNTOLD, Hooks
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
-from cloudtrail_processing.testing import Faults
+from cloudtrail_processing.testing import FakeLogStore, Faults
 from cloudtrail_processing.usercode import UserCode
 from cloudtrail_processing.worker import AFTER_GRACE, Worker
 
@@ -211,7 +212,7 @@ def test_a_processor_that_does_not_return_loses_its_message_to_others_and_is_not
         running = await _started(bench, worker, processor)
         worker.stop()
         await finished(running, bench.clock, within=PACE.grace_time + AFTER_GRACE + 3)
-        assert worker.stuck
+        assert worker.why_stuck.startswith("a processor did not return within the grace time")
         processor.let_on.release(2)
         await until(lambda: bool(processor.taken))
 
@@ -410,6 +411,70 @@ def test_a_thread_that_waits_to_download_again_ends_within_the_stop() -> None:
     asyncio.run(case())
     assert bench.visibilities(message)[-1] == 0
     assert not bench.heard.at(Stage.SETTLE)
+
+
+# ── probes ──
+
+
+class Expiring(FakeLogStore):
+    """Has no credentials at first; whoever asks after that gets what ``then`` does."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        super().__init__()
+        self._asked = itertools.count()
+        self._then = then
+        self.probed = threading.Event()
+
+    def fetch(self, log: LogObject, *, limit: int) -> FetchedLog:
+        if next(self._asked) < 5:
+            raise CredentialsError("ExpiredToken")
+        self.probed.set()
+        self._then()
+        raise DOWN
+
+
+def _paused(store: Expiring, **changed: Any) -> tuple[Bench, Worker]:
+    """A worker that will receive nothing, because five logs could not be read, and ask for one after 5 s at most."""
+    bench = Bench(pool=None)
+    bench.store = store
+    for name in "abcde":
+        bench.announce(name)
+    return bench, bench.worker(fetch_attempts=10**6, fetch_time=1e9, **changed)
+
+
+def test_a_probe_that_tries_again_and_again_ends_with_the_stop() -> None:
+    store = Expiring(lambda: None)
+    bench, worker = _paused(store, pause=lambda _: time.sleep(0.002))
+
+    async def case() -> None:
+        running = asyncio.ensure_future(worker.run())
+        await until(store.probed.is_set, bench.clock)
+        worker.stop()
+        await finished(running, bench.clock, within=30)
+
+    asyncio.run(case())
+    assert not worker.stuck
+    assert bench.processor.hooks == ["start", "stop"]
+
+
+def test_a_probe_that_hangs_is_told_apart_from_a_processor_that_does() -> None:
+    released = threading.Event()
+    store = Expiring(lambda: released.wait(30))
+    bench, worker = _paused(store)
+
+    async def case() -> None:
+        running = asyncio.ensure_future(worker.run())
+        await until(store.probed.is_set, bench.clock)
+        worker.stop()
+        await finished(running, bench.clock, within=30)
+
+    try:
+        asyncio.run(case())
+    finally:
+        released.set()
+    assert worker.stuck
+    assert worker.why_stuck.startswith("a request for a log, to see whether work can go on, has not come to an end")
+    assert bench.processor.hooks == ["start", "stop"]
 
 
 # ── hooks that hang, or are slow ──

@@ -11,6 +11,7 @@ from cloudtrail_processing.app import build
 from cloudtrail_processing.aws.queue import SqsQueue
 from cloudtrail_processing.errors import ProcessorError
 from cloudtrail_processing.flow import QueueMessage
+from cloudtrail_processing.idle import EMPTY_POLLS
 from cloudtrail_processing.letters import REASON
 from cloudtrail_processing.parts import Parts, Processors, aws_options
 from cloudtrail_processing.ports import BATCH
@@ -18,7 +19,7 @@ from cloudtrail_processing.progress import LoggingReporter, ProgressReporter, Pr
 from cloudtrail_processing.replay.letters import Letters, error_of
 from cloudtrail_processing.replay.preview import Preview
 from cloudtrail_processing.settings import Settings
-from cloudtrail_processing.worker import EMPTY_POLLS, Worker
+from cloudtrail_processing.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)

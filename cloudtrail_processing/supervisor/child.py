@@ -80,7 +80,7 @@ async def _serve(job: Job, parts: Parts, link: "Link") -> None:
             await worker.run()
     link.stuck = worker.stuck
     if worker.stuck:
-        raise ProcessorError("a processor did not return within the grace time; its messages were given back")
+        raise ProcessorError(worker.why_stuck)
 
 
 def _end_now() -> None:
