@@ -65,6 +65,7 @@ class Plan:
             visibility_timeout=self.dice.choice([10, 30, 300]),
             grace_time=self.dice.choice([0, 2, 25]),
             give_back=Backoff(first=1, cap=4),
+            denied=Backoff(first=1, cap=4),
             poll_backoff=Backoff(first=0.5, cap=4),
         )
 

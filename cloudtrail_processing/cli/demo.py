@@ -86,7 +86,15 @@ def _drain(stage: _Stage, show: "Show") -> "QueueInfo":
     from cloudtrail_processing.parts import Parts
     from cloudtrail_processing.settings import Settings
 
-    settings = Settings.load(queue_url=stage.queue_url, threads=8, pollers=1, wait_time=1, visibility_timeout=60)
+    settings = Settings.load(
+        queue_url=stage.queue_url,
+        threads=8,
+        pollers=1,
+        wait_time=1,
+        visibility_timeout=60,
+        checkpoint="memory",
+        allowed_buckets=(_BUCKET,),
+    )
 
     async def drained() -> "QueueInfo":
         parts = Parts(aws=stage.aws.options, reporter=show.tally)
