@@ -158,7 +158,8 @@ class _Run:
 
     def _take_down(self) -> None:
         """One operation fails for longer than it is tried again, whoever asks for it."""
-        self._faults.fail(self._chance.choice(list(ODDS)), self._chance.uniform(2, 15))
+        seconds = self._options.kill_every * self._chance.uniform(0.4, 3)
+        self._faults.fail(self._chance.choice(list(ODDS)), seconds)
 
     def _expire_visibility(self) -> None:
         """Every message in flight is visible again, whoever is at work on it."""

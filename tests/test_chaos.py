@@ -25,7 +25,7 @@ def test_nothing_is_lost_while_workers_are_killed_and_everything_around_them_fai
         logs=40,
         events=2_000,
         workers=2,
-        kill_every=3,
+        kill_every=2,
         most_kills=2,
         quiet=2,
         patience=BOUND,
