@@ -77,7 +77,7 @@ class Work:
         for lease in self._leases.take(messages, asked=asked):
             units.setdefault(lease.message.group or lease.message.receipt, []).append(lease)
         for unit in units.values():
-            task = asyncio.create_task(self._work_through(unit))
+            task = asyncio.create_task(self._one_by_one(unit))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
@@ -94,7 +94,7 @@ class Work:
             logger.error("message %s: work on it does not end; it is given back", lease.message.message_id)
         await asyncio.gather(*(self._settle(lease, Release("the worker stops without it")) for lease in left))
 
-    async def _work_through(self, unit: Sequence[Lease]) -> None:
+    async def _one_by_one(self, unit: Sequence[Lease]) -> None:
         """Work on messages whose order matters: after the first that is not deleted, the rest goes back untouched."""
         in_order, not_begun = True, len(unit)
         try:
