@@ -1,8 +1,10 @@
 """Processors and set-ups for tests of many processes: what they do shows in a folder, where a test waits for it."""
 
+import atexit
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -38,6 +40,30 @@ class InFolder(EventProcessor):
 
     def stop(self) -> None:
         (self._folder / f"{os.getpid()}.stopped").touch()
+
+
+class Lingering(InFolder):
+    """Leaves a thread behind that would keep its process for ever."""
+
+    def start(self) -> None:
+        threading.Thread(target=threading.Event().wait, name="left-behind").start()
+        super().start()
+
+
+class LingeringUnready(Lingering):
+    """Leaves a thread behind, and cannot start."""
+
+    def start(self) -> None:
+        super().start()
+        raise ConnectionError("the database does not answer")
+
+
+class Orderly(InFolder):
+    """Leaves a file when its interpreter ends in order."""
+
+    def start(self) -> None:
+        atexit.register((self._folder / f"{os.getpid()}.exited").touch)
+        super().start()
 
 
 class Dying(InFolder):

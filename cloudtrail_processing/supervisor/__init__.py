@@ -19,7 +19,7 @@ from cloudtrail_processing.health import Health, HealthState
 from cloudtrail_processing.parts import Processors, processors_of
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.signals import taken
-from cloudtrail_processing.supervisor.child import EVERY, Job, Setup
+from cloudtrail_processing.supervisor.child import AFTER_REPORT, EVERY, Assignment, Setup
 from cloudtrail_processing.supervisor.cores import cores
 from cloudtrail_processing.supervisor.reports import Joined, join
 from cloudtrail_processing.supervisor.slot import Slot
@@ -54,33 +54,36 @@ def supervise(
     """
     chosen = Settings.of(settings, **values)
     given = None if processors is None else processors_of(processors, chosen)
-    job = Job(chosen, patience=patience_of(chosen), processors=given, setup=setup)
+    assignment = Assignment(chosen, patience=patience_of(chosen), processors=given, setup=setup)
     if chosen.checkpoint == "memory":
         logger.warning(
             "checkpoint memory is not shared by processes: a log that comes again may be delivered by another one; "
             "use sqlite:FILE on one machine, dynamodb:TABLE on several"
         )
-    supervisor = Supervisor(job, processes=cores() if processes is None else processes, told=told)
+    supervisor = Supervisor(assignment, processes=cores() if processes is None else processes, told=told)
     with _signals(supervisor):
         supervisor.run()
     return supervisor.joined
 
 
 def patience_of(settings: Settings) -> float:
-    """Seconds that a worker may take to stop: what it allows work, last settles, each ``stop``, and some more."""
-    return settings.grace_time + 2 * AFTER_GRACE + max(settings.grace_time, AFTER_GRACE) + AFTER_GRACE
+    """Seconds that a process may take to stop: what it allows work, last settles, each ``stop``, and some more."""
+    return settings.grace_time + 2 * AFTER_GRACE + max(settings.grace_time, AFTER_GRACE) + AFTER_GRACE + AFTER_REPORT
 
 
 class Supervisor:
     """Keeps processes running until ``stop``. Use it for one ``run``."""
 
-    def __init__(self, job: Job, *, processes: int, told: Callable[[Joined], object] | None = None) -> None:
+    def __init__(
+        self, assignment: Assignment, *, processes: int, told: Callable[[Joined], object] | None = None
+    ) -> None:
         if processes < 1:
             raise SettingsError(f"processes must be at least 1, not {processes}")
         context = multiprocessing.get_context("spawn")  # a copy of a process with threads may hold their locks for ever
-        self._patience = job.patience
-        self._slots = [Slot(f"worker-{number + 1}", job, context=context) for number in range(processes)]
+        self._patience = assignment.patience
+        self._slots = [Slot(f"worker-{number + 1}", assignment, context=context) for number in range(processes)]
         self._told = told
+        self._complained = False
         self._stopping = False
         self._stopped: datetime | None = None
         self._error: CloudTrailProcessingError | None = None
@@ -156,8 +159,18 @@ class Supervisor:
         for slot in self._slots:
             slot.hear()
         self._bury_the_dead()
-        if self._told:
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say how it is to whoever wants to know: what that one raises must not end those who work."""
+        if self._told is None:
+            return
+        try:
             self._told(self.joined)
+        except Exception:
+            if not self._complained:
+                logger.exception("the callback %r raised: the processes go on, and it is called again", self._told)
+            self._complained = True
 
     def _until_due(self, seconds: float) -> float:
         due = [slot.due - time.monotonic() for slot in self._slots if slot.due is not None]

@@ -33,12 +33,14 @@ It goes to the process by name, so it is a function of a module, or a ``functool
 
 EVERY = 1.0
 """Seconds between reports."""
+AFTER_REPORT = 2.0
+"""Seconds in which a process must have ended after its last report; what keeps it is user code."""
 FAILED = 1
 """Exit code of a process that an error ended."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Assignment:
     """What a process is told to do. ``patience`` is in seconds: how long it may take to stop before it is killed."""
 
     settings: Settings
@@ -47,33 +49,41 @@ class Job:
     setup: Setup | None = None
 
 
-def work(job: Job, pipe: "Connection[Any, Any]") -> None:
+def work(assignment: Assignment, pipe: "Connection[Any, Any]") -> None:
     """Run a worker until the supervisor says stop, is gone, or SIGTERM comes. Ends the process with 0 or 1."""
     # Ctrl-C on a terminal reaches the whole group of processes: it is the supervisor who decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    link = Link(pipe, patience=job.patience)
-    with job.setup(job.settings) if job.setup else nullcontext(Parts()) as parts:
-        trouble = _troubled(job, parts, link)
-        link.close(trouble)
-        if link.stuck:
-            _end_now()
-    sys.exit(FAILED if trouble else 0)
+    link = Link(pipe, patience=assignment.patience)
+    try:
+        with assignment.setup(assignment.settings) if assignment.setup else nullcontext(Parts()) as parts:
+            trouble = _troubled(assignment, parts, link)
+            code = FAILED if trouble else 0
+            link.close(trouble)
+            if link.stuck:
+                _end_now(code)
+            _end_soon(code)
+    except Exception:
+        _end_soon(FAILED)  # a bug is printed with its traceback on the way out
+        raise
+    sys.exit(code)
 
 
-def _troubled(job: Job, parts: Parts, link: "Link") -> Trouble | None:
+def _troubled(assignment: Assignment, parts: Parts, link: "Link") -> Trouble | None:
     """Do the work; what ended it too early. A bug passes, with its traceback."""
     try:
-        asyncio.run(_serve(job, parts, link))
+        asyncio.run(_serve(assignment, parts, link))
     except CloudTrailProcessingError as error:
         logger.debug("the traceback of the error", exc_info=True)
         return Trouble.of(error)
     return None
 
 
-async def _serve(job: Job, parts: Parts, link: "Link") -> None:
+async def _serve(assignment: Assignment, parts: Parts, link: "Link") -> None:
     reporter = Reporters(LoggingReporter() if parts.reporter is None else parts.reporter, link.reporter)
-    async with build(job.processors, settings=job.settings, parts=replace(parts, reporter=reporter)) as worker:
+    async with build(
+        assignment.processors, settings=assignment.settings, parts=replace(parts, reporter=reporter)
+    ) as worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, worker.stop)
         with link.to(worker, lambda: loop.call_soon_threadsafe(worker.stop)):
@@ -83,11 +93,25 @@ async def _serve(job: Job, parts: Parts, link: "Link") -> None:
         raise ProcessorError(worker.why_stuck)
 
 
-def _end_now() -> None:
-    """End without waiting for the thread of a processor that does not return."""
+def _end_soon(code: int) -> None:
+    """End in any case before long: nobody would work in the place of a process that a thread of user code keeps."""
+
+    def end() -> None:
+        here, main = threading.current_thread(), threading.main_thread()
+        left = [it.name for it in threading.enumerate() if not it.daemon and it not in (here, main)]
+        logger.warning("this process has done its work and ends now, although something keeps it; threads: %s", left)
+        _end_now(code)
+
+    timer = threading.Timer(AFTER_REPORT, end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end_now(code: int) -> None:
+    """End without waiting for anything but the logs."""
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(FAILED)
+    os._exit(code)
 
 
 class _Reporting(ProgressReporter):
@@ -115,7 +139,7 @@ class Link:
         self._pipe = pipe
         self._patience = patience
         self._lock = threading.Lock()
-        self._stopping = False
+        self._stopping = self._closed = False
         self._stop: Callable[[], object] | None = None
         self._worker: Worker | None = None
         self._supervisor = parent.pid if (parent := multiprocessing.parent_process()) else os.getppid()
@@ -135,9 +159,9 @@ class Link:
                 self._stop = None
 
     def close(self, trouble: Trouble | None) -> None:
-        """Send the last report; a supervisor that is gone does not need it."""
+        """Send the last report, after which there is none; a supervisor that is gone does not need it."""
         try:
-            self._send(trouble)
+            self._send(trouble, last=True)
         except OSError:
             logger.debug("the last report has no reader")
 
@@ -169,7 +193,9 @@ class Link:
             if self._stop is not None:
                 self._stop()
 
-    def _send(self, trouble: Trouble | None = None) -> None:
+    def _send(self, trouble: Trouble | None = None, *, last: bool = False) -> None:
         health = self._worker.health if self._worker else None
         with self._lock:
-            self._pipe.send(Report(self.reporter.tally.counts(), self.reporter.received, health, trouble))
+            if not self._closed:
+                self._closed = last
+                self._pipe.send(Report(self.reporter.tally.counts(), self.reporter.received, health, trouble))

@@ -13,7 +13,7 @@ from typing import Any
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, SettingsError
 from cloudtrail_processing.health import Health, HealthState
-from cloudtrail_processing.supervisor.child import Job, work
+from cloudtrail_processing.supervisor.child import Assignment, work
 from cloudtrail_processing.supervisor.reports import Report
 from cloudtrail_processing.supervisor.restarts import Restarts
 
@@ -27,10 +27,10 @@ class Slot:
     """One process at a time, under one name. Used by one thread; ``kill`` may come from a signal handler."""
 
     def __init__(
-        self, name: str, job: Job, *, context: SpawnContext, now: Callable[[], float] = time.monotonic
+        self, name: str, assignment: Assignment, *, context: SpawnContext, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._name = name
-        self._job = job
+        self._assignment = assignment
         self._context = context
         self._now = now
         self._restarts = Restarts()
@@ -65,9 +65,9 @@ class Slot:
         return [*([self._process.sentinel] if self._process else []), *([self._pipe] if self._pipe else [])]
 
     def start(self) -> None:
-        """Start a process. Raises ``SettingsError`` when its job cannot be sent to one."""
+        """Start a process. Raises ``SettingsError`` when its assignment cannot be sent to one."""
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=work, args=(self._job, theirs), name=self._name)
+        process = self._context.Process(target=work, args=(self._assignment, theirs), name=self._name)
         self._born = self._heard = self._now()
         self._since = datetime.now(UTC)
         try:

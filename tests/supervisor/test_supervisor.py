@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from supervised import Dying, InFolder, broken, fakes, lives, pids, until
+from supervised import Dying, InFolder, Lingering, LingeringUnready, Orderly, broken, fakes, lives, pids, until
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, ProcessorError, SettingsError
 from cloudtrail_processing.health import HealthState
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.supervisor import Joined, Supervisor, supervise
-from cloudtrail_processing.supervisor.child import Job
+from cloudtrail_processing.supervisor.child import Assignment
 from cloudtrail_processing.supervisor.slot import SILENCE, Slot
 
 SETTINGS = Settings(wait_time=0, grace_time=1)
@@ -24,11 +24,19 @@ SETTINGS = Settings(wait_time=0, grace_time=1)
 class Running:
     """A supervisor in a thread of its own, over processes with fakes."""
 
-    def __init__(self, folder: Path, *, processes: int = 1, patience: float = 30) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        processes: int = 1,
+        patience: float = 30,
+        told: Callable[[Joined], object] | None = None,
+        processor: type[InFolder] = InFolder,
+    ) -> None:
         self.told: list[Joined] = []
         self.error: CloudTrailProcessingError | None = None
-        job = Job(SETTINGS, patience=patience, processors=(InFolder(str(folder)),), setup=fakes)
-        self.supervisor = Supervisor(job, processes=processes, told=self.told.append)
+        assignment = Assignment(SETTINGS, patience=patience, processors=(processor(str(folder)),), setup=fakes)
+        self.supervisor = Supervisor(assignment, processes=processes, told=told or self.told.append)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -94,8 +102,8 @@ def test_a_process_that_is_told_to_stop_by_a_signal_of_its_own_stops_in_order_an
 
 def test_a_process_that_does_not_report_for_long_counts_as_failing(tmp_path: Path) -> None:
     times = [0.0]
-    job = Job(SETTINGS, patience=30, processors=(InFolder(str(tmp_path)),), setup=fakes)
-    slot = Slot("worker-9", job, context=multiprocessing.get_context("spawn"), now=lambda: times[0])
+    assignment = Assignment(SETTINGS, patience=30, processors=(InFolder(str(tmp_path)),), setup=fakes)
+    slot = Slot("worker-9", assignment, context=multiprocessing.get_context("spawn"), now=lambda: times[0])
     slot.start()
     states = [(slot.health.state, slot.health.why)]
     times[0] = SILENCE + 1
@@ -109,6 +117,52 @@ def test_a_process_that_does_not_report_for_long_counts_as_failing(tmp_path: Pat
         (HealthState.FAILING, "worker-9 died and is started again"),
     ]
     assert slot.due == times[0] + 1
+
+
+def test_a_callback_that_raises_ends_no_process_and_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may print to a disk that is full: that is no reason to kill those who work."""
+    calls: list[Joined] = []
+
+    def told(joined: Joined) -> None:
+        calls.append(joined)
+        raise OSError(28, "No space left on device")
+
+    with Running(tmp_path, told=told) as running:
+        until(lambda: pids(tmp_path, "started") and len(calls) > 3)
+        running.supervisor.stop()
+        running.ends()
+    assert running.error is None
+    assert pids(tmp_path, "stopped") == pids(tmp_path, "started")
+    assert [it.exc_info is not None for it in caplog.records if "raised" in it.message] == [True]
+
+
+def test_a_process_that_has_done_its_work_and_cannot_end_is_ended_and_replaced(tmp_path: Path) -> None:
+    """A thread that user code has left behind would keep it, and nobody would work in its place."""
+    with Running(tmp_path, processor=Lingering) as running:
+        until(lambda: pids(tmp_path, "started"))
+        (pid,) = pids(tmp_path, "started")
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: len(pids(tmp_path, "started")) == 2)
+        running.supervisor.stop()
+        running.ends()
+    assert running.error is None
+    assert pids(tmp_path, "stopped") == pids(tmp_path, "started")
+
+
+def test_why_a_process_failed_is_not_forgotten_while_it_cannot_end(tmp_path: Path) -> None:
+    with pytest.raises(ProcessorError, match="start of LingeringUnready raised ConnectionError"):
+        supervise(LingeringUnready(str(tmp_path)), processes=1, settings=SETTINGS, setup=fakes)
+
+
+def test_a_process_that_can_end_does_so_in_order(tmp_path: Path) -> None:
+    with Running(tmp_path, processor=Orderly) as running:
+        until(lambda: pids(tmp_path, "started"))
+        running.supervisor.stop()
+        running.ends()
+    assert running.error is None
+    assert pids(tmp_path, "exited") == pids(tmp_path, "started")
 
 
 def test_a_checkpoint_in_memory_is_told_to_be_of_little_use_to_many(
