@@ -72,8 +72,6 @@ async def build(
     chosen = processors_of(processors, settings)
     user_code = UserCode()
     async with AsyncExitStack() as closing:
-        for text in warnings(settings):
-            logger.warning(text)
         parts = opened(settings, parts or Parts(), closing=closing)
         clock = SystemClock() if parts.clock is None else parts.clock
         circuit = Circuit(clock)
@@ -87,6 +85,7 @@ async def build(
             user_code=user_code,
             clock=clock,
             circuit=circuit,
+            concerns=warnings(settings),
             pace=_pace(settings),
             reporter=LoggingReporter() if parts.reporter is None else parts.reporter,
             dead_letters=_dead_letters(settings, parts, closing) if parts.dead_letters is None else parts.dead_letters,
