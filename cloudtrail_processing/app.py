@@ -98,7 +98,7 @@ async def _serve(processors: Processors | None, settings: Settings, parts: Parts
         with _signals(worker):
             await worker.run()
         if worker.stuck:
-            raise ProcessorError("a processor did not return within the grace time; its messages were given back")
+            raise ProcessorError(worker.why_stuck)
 
 
 def _signals(worker: Worker) -> AbstractContextManager[None]:

@@ -138,7 +138,7 @@ class Pipeline:
                 self._source.fetch(log, room=room, keep_going=keep_going)
             errors = [failure.error for failure in job.failures]
         except CloudTrailProcessingError as error:
-            errors = [error]
+            errors = [*(failure.error for failure in job.failures), error]
         finally:
             job.end()
         return next((it for it in errors if isinstance(it, ConfigurationError) or is_worth_another_try(it)), None)

@@ -310,3 +310,13 @@ def test_a_checkpoint_that_cannot_be_used_is_not_the_buckets_fault() -> None:
     error = failure_of(pipeline.process_log(BARE)).error
     assert isinstance(error, BookkeepingError)
     assert "the disk is full" in str(error)
+
+
+def test_a_probe_that_fails_twice_tells_of_the_checkpoint_as_it_concerns_all_logs() -> None:
+    class Full(MemoryCheckpoint):
+        def claim(self, log: str, *, processor: str) -> Claim:
+            raise ConfigurationError("the disk is full")
+
+    store = Bench(faults=Faults([ConfigurationError("denied")] * 9)).store
+    delivery = Delivery([Lane(Collecting(), checkpoint=Full())], user_code=UserCode())
+    assert isinstance(Pipeline(store=store, delivery=delivery).probe(BARE), BookkeepingError)

@@ -93,7 +93,7 @@ async def _replay(
         async with build(processors, settings=usual, parts=chosen) as worker:
             await drain(worker)
         if worker.stuck:
-            raise ProcessorError("a processor did not return within the grace time; its letters stay in the queue")
+            raise ProcessorError(worker.why_stuck)
     kept = {name: reasons.by_message.get(name, "it was given back") for name in letters.kept}
     return LettersReplayed(letters.deleted, kept, letters.left_out)
 
