@@ -1,8 +1,8 @@
 """Bodies of the messages that announce logs, in every shape in which they reach a queue.
 
 All are plain functions of what they announce: the same arguments give the same text. What they announce is
-anything with ``bucket``, ``key``, ``size`` and ``etag``: a ``GeneratedLog`` or a ``LogObject``. S3's own messages tell the
-version, too, of what has one, as they do for a bucket with versioning.
+anything with ``bucket``, ``key``, ``size`` and ``etag``: a ``GeneratedLog`` or a ``LogObject``. S3's own messages tell
+the version, too, of what has one, as they do for a bucket with versioning.
 """
 
 import hashlib
