@@ -10,6 +10,7 @@ became of every event. Ends with 1 when a promise is broken.
 import argparse
 import json
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -232,6 +233,7 @@ class _Run:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play one seed or several, and show what came of them; 1 when a promise is broken."""
     given = _arguments().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that workers and mount go, too
     show = Show.on_terminal()
     results: list[Result] = []
     options = Options(
