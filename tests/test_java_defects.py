@@ -343,7 +343,7 @@ def test_w15_harmless_messages_are_deleted() -> None:
 @pytest.mark.parametrize("missing", ["object", "bucket"])
 def test_w15_a_log_that_is_gone_backs_off_and_becomes_a_dead_letter(missing: str) -> None:
     """Messages whose object is gone or forbidden come back with every visibility timeout, until retention."""
-    hours = Backoff(first=5, cap=10)  # what an operator may yet mend is given hours for it: here seconds
+    hours = Backoff(first=5, cap=80)  # what an operator may yet mend is given hours for it: here seconds
     bench = Bench(max_receive_count=3, pace=replace(PACE, denied=hours))
     log = LogObject(BUCKET if missing == "object" else "nobodys-bucket", key_of("gone"))
     message = bench.queue.send(messages.s3_event(log))
