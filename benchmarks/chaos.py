@@ -233,7 +233,7 @@ class _Run:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play one seed or several, and show what came of them; 1 when a promise is broken."""
     given = _arguments().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that workers and mount go, too
+    signal.signal(signal.SIGTERM, _end)
     show = Show.on_terminal()
     results: list[Result] = []
     options = Options(
@@ -256,6 +256,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.seeds > 1:
         show.say(rows(results))
     return int(any(result.broken for result in results))
+
+
+def _end(number: int, _frame: object) -> None:
+    """End in order, so that workers and mount go, too: once, as ``timeout`` tells the process and then its group."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _arguments() -> argparse.ArgumentParser:
