@@ -4,6 +4,7 @@ The same pipeline serves the worker, S3 keys and files on disk. It never raises:
 """
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -262,7 +263,8 @@ class Pipeline:
             return Skipped(work.log, "it was delivered before, says the checkpoint")
         room.hold(inflated_size(fetched.body, limits=self._source.limits))
         try:
-            records = self._source.records(fetched.body, log=log)
+            received = work.message.receive_count if work.message else sys.maxsize
+            records = self._source.records(fetched, log=log, received=received)
         except CloudTrailProcessingError as error:
             return self._failures.of_log(work.log, [work.failure(Stage.READ, error)])
         return self._told(work, job.run(records))

@@ -1,12 +1,13 @@
 """One log's way in: told from its other versions, downloaded with patience, inflated, split into records."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from cloudtrail_processing.budget import Room
-from cloudtrail_processing.errors import CorruptLog, LogGone, LogTooLarge
+from cloudtrail_processing.errors import CorruptLog, LogGone, LogTooLarge, TransientError
 from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
 from cloudtrail_processing.logfile import Limits, Records, inflate, split
 from cloudtrail_processing.ports import Identifies, LogStore
@@ -15,6 +16,10 @@ from cloudtrail_processing.retry import in_place
 
 _SMALL = 8 * 2**20
 """Stored bytes that every thread may hold beside the budget; CloudTrail's own logs have some thousand, or a few MB."""
+
+
+_SURE = 3
+"""Deliveries in which a log has to be unreadable to be believed so without proof."""
 
 
 class Source:
@@ -78,16 +83,27 @@ class Source:
             step.result(size=len(fetched.body))
             return fetched
 
-    def records(self, body: bytes, *, log: LogObject) -> Records:
-        """The raw records of a stored log; ``CorruptLog`` that says which log it was."""
+    def records(self, fetched: FetchedLog, *, log: LogObject, received: int) -> Records:
+        """The raw records of a stored log; ``CorruptLog`` that says which log it was.
+
+        A body may be damaged on the way without the connection noticing. Where its ETag does not prove that it is what
+        lies in the bucket, the first few of the ``received`` deliveries raise ``TransientError`` instead.
+        """
         try:
-            return self._splitter(inflate(body, limits=self.limits))
+            return self._splitter(inflate(fetched.body, limits=self.limits))
         except CorruptLog as error:
+            if received < _SURE and not _is_whole(fetched):
+                raise TransientError(f"{log.uri}: {error}; perhaps damaged on the way: it is fetched again") from error
             kind = LogTooLarge if isinstance(error, LogTooLarge) else CorruptLog
             raise kind(f"{log.uri}: {error}") from error.__cause__
 
     def _patiently(self, keep_going: Callable[[], None]) -> Callable[..., Any]:
         return in_place(attempts=self._attempts, seconds=self._seconds, before_attempt=keep_going, sleep=self._pause)
+
+
+def _is_whole(fetched: FetchedLog) -> bool:
+    """True when the ETag proves it: it is the MD5 of the body, unless the object was encrypted with a KMS key."""
+    return fetched.etag == hashlib.md5(fetched.body, usedforsecurity=False).hexdigest()
 
 
 def as_read(log: LogObject, fetched: FetchedLog) -> LogObject:

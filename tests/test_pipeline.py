@@ -6,6 +6,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -288,8 +289,27 @@ def test_a_log_that_is_too_large_is_a_matter_of_the_limits() -> None:
 def test_a_log_that_arrives_damaged_is_never_taken_for_whole(fault: Any) -> None:
     bench = Bench(faults=Faults([fault]))
     (outcome,) = bench.outcomes(A)
-    assert isinstance(failed(outcome).error, CorruptLog)
+    assert type(failed(outcome).error) is TransientError, "its ETag does not prove that it lies there like that"
     assert bench.sinks[0].ids == []
+
+
+def test_a_log_that_was_damaged_on_the_way_is_delivered_the_next_time() -> None:
+    bench = Bench(faults=Faults([Truncated(30)]))
+    bench.outcomes(A)
+    assert [type(outcome) for outcome in bench.outcomes(A)] == [Processed]
+    assert bench.sinks[0].ids == ids(range(3))
+
+
+def test_a_log_that_is_damaged_each_time_is_believed_so_at_the_third() -> None:
+    bench = Bench(faults=Faults(itertools.repeat(Truncated(30))))
+    told = [bench.handle(replace(message(A), receive_count=received)).outcomes[0] for received in (1, 2, 3)]
+    assert [type(failed(outcome).error) for outcome in told] == [TransientError, TransientError, CorruptLog]
+
+
+def test_a_log_that_lies_there_damaged_is_believed_so_at_once() -> None:
+    bench = Bench(objects={A: three()[:-20]})
+    (outcome,) = bench.outcomes(A)
+    assert isinstance(failed(outcome).error, CorruptLog)
 
 
 def test_bad_records_without_a_quarantine_fail_the_log_after_the_good_ones() -> None:
