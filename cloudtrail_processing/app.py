@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from cloudtrail_processing.errors import ConfigurationError, ProcessorError, Set
 from cloudtrail_processing.parts import Parts, Processors, aws_options, processors_of
 from cloudtrail_processing.ports import DeadLetters, Queue
 from cloudtrail_processing.progress import LoggingReporter
-from cloudtrail_processing.retry import Backoff
+from cloudtrail_processing.retry import DENIED, GIVE_BACK
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.signals import taken
 from cloudtrail_processing.usercode import UserCode
@@ -125,7 +126,8 @@ def _pace(settings: Settings) -> Pace:
         wait_time=settings.wait_time,
         visibility_timeout=settings.visibility_timeout,
         grace_time=settings.grace_time,
-        give_back=Backoff(first=settings.retry_delay, cap=settings.max_retry_delay),
+        give_back=replace(GIVE_BACK, first=settings.retry_delay, cap=settings.max_retry_delay),
+        denied=replace(DENIED, first=settings.denied_delay, cap=settings.max_denied_delay),
     )
 
 

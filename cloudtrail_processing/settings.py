@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     max_retry_delay: float = Field(
         default=900, gt=0, le=43_200, description="how long a message that failed stays hidden at most"
     )
+    denied_delay: float = Field(
+        default=300, gt=0, le=43_200, description="the same for a message whose bucket is denied; grows faster"
+    )
+    max_denied_delay: float = Field(
+        default=21_600, gt=0, le=43_200, description="how long a message whose bucket is denied stays hidden at most"
+    )
     fetch_attempts: int = Field(default=4, ge=1, description="how often one download is tried before it is given back")
     fetch_time: float = Field(default=30, gt=0, description="how long one download is tried again at most")
     process_attempts: int = Field(
@@ -169,6 +175,8 @@ class Settings(BaseSettings):
             raise ValueError(f"pollers ({self.pollers}) must not exceed threads ({self.threads}): they would only wait")
         if self.retry_delay > self.max_retry_delay:
             raise ValueError(f"retry_delay ({self.retry_delay:g}) must not exceed max_retry_delay")
+        if self.denied_delay > self.max_denied_delay:
+            raise ValueError(f"denied_delay ({self.denied_delay:g}) must not exceed max_denied_delay")
         if self.max_inflated_bytes > self.memory_budget:
             raise ValueError("max_inflated_bytes must not exceed memory_budget: such a log could never be read")
         if self.dead_letter_url is not None and self.dead_letter_url == self.queue_url:

@@ -86,6 +86,8 @@ def test_options_are_merged_key_by_key_under_the_same_precedence(
         ("options", '{"path": "x"}', {"path": "x"}),
         ("retry_delay", "5", 5),
         ("max_retry_delay", "60", 60),
+        ("denied_delay", "60", 60),
+        ("max_denied_delay", "3600", 3600),
         ("fetch_attempts", "2", 2),
         ("fetch_time", "9", 9),
         ("process_attempts", "3", 3),
