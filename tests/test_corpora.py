@@ -1,6 +1,7 @@
 """Every real log there is, swept from disk: nothing missing, nothing changed, nothing in need of a quarantine."""
 
 import json
+import shutil
 import threading
 from collections import Counter
 from pathlib import Path
@@ -100,3 +101,22 @@ def test_all_corpora_at_once_in_many_threads_come_to_the_same(corpora: Path) -> 
 def test_the_trail_of_one_attack_is_exactly_2900_events_in_55_logs(corpora: Path) -> None:
     summary, _ = swept(corpora / "invictus-aws-dataset" / "CloudTrail")
     assert summary == Summary(logs=55, records=2900, delivered=2900)
+
+
+def test_two_trails_that_write_the_same_events_deliver_each_once(corpora: Path, tmp_path: Path) -> None:
+    """As in a real trail, of whose events every fourth came a second time, byte by byte, in another log."""
+    folder = corpora / "invictus-aws-dataset" / "CloudTrail"
+    shutil.copytree(folder, tmp_path / "second trail")
+    processor = RoundTrip()
+    logs = Files([folder, tmp_path / "second trail"]).logs()
+    summary = process(processor, logs, parts=Parts(), threads=1, deduplicate=3600)
+    assert summary == Summary(logs=110, records=5800, delivered=2900, duplicates=2900)
+    assert processor.places.total() == 2900
+
+
+def test_a_sweep_that_is_run_again_with_a_checkpoint_reads_nothing_twice(corpora: Path, tmp_path: Path) -> None:
+    folder = corpora / "invictus-aws-dataset" / "CloudTrail"
+    checkpoint = f"sqlite:{tmp_path / 'checkpoint.db'}"
+    first, second = (process(RoundTrip(), Files([folder]).logs(), checkpoint=checkpoint) for _ in range(2))
+    assert (first.delivered, first.skipped) == (2900, 0)
+    assert (second.delivered, second.skipped, second.records) == (0, 55, 0)
