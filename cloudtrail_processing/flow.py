@@ -253,9 +253,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Visible again at once."""
+    """Visible again at once, or after ``after`` seconds: when nobody here can receive it any more."""
 
     reason: str
+    after: float = 0
 
 
 @dataclass(frozen=True, slots=True)

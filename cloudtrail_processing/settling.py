@@ -189,11 +189,9 @@ class Settling:
 def seconds_hidden(verdict: Retry | Reject | Release, *, longest: float = math.inf) -> int:
     """How many whole seconds a message that is not deleted stays invisible: ``longest`` and what SQS allows at most."""
     match verdict:
-        case Retry(after) | Reject(after):
+        case Retry(after) | Reject(after) | Release(after=after):
             most = max(0, math.floor(min(longest, _LONGEST)))
             return most if math.isnan(after) or after > most else math.ceil(max(after, 0))
-        case Release():
-            return 0
         case unreachable:
             assert_never(unreachable)
 

@@ -3,8 +3,10 @@
 import asyncio
 import functools
 import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Protocol
 
 from cloudtrail_processing.flow import Delete, Handled, QueueMessage, Reject, Release, Retry, Verdict
@@ -63,6 +65,8 @@ class Work:
         self._at_work: set[Lease] = set()
         self.retention: float | None = None
         """Seconds after which the queue drops a message, once that is known."""
+        self.polls_end = -math.inf
+        """When the last poll that was open at the stop is over, in the clock's monotonic seconds."""
         self.tasks: set[asyncio.Task[None]] = set()
         """One for each unit in hand: a message, or messages of one FIFO group."""
 
@@ -158,7 +162,7 @@ class Work:
         Whoever changes a visibility must be the only one, so the lease goes first then. A lost message is another's:
         it may still be deleted, as it was delivered, but not hidden or shown, and a copy of it is the other's affair.
         """
-        verdict = self._in_time(lease, verdict)
+        verdict = self._out_of_reach(lease, self._in_time(lease, verdict))
         _log(lease, verdict, copies=self._settling.copies)
         if isinstance(verdict, Reject) and lease.is_ours:
             verdict = await self._settling.copy(lease.message, verdict)
@@ -168,6 +172,14 @@ class Work:
         if lease.is_ours:
             await self._settling.settle(lease.message, verdict, until=lease.ends)
         return False
+
+    def _out_of_reach(self, lease: Lease, verdict: Verdict) -> Verdict:
+        """Keep what is given back at a stop hidden from polls that are still open, here and in processes beside us.
+
+        Each of them would receive it and give it back, until its receive count makes a dead letter of it.
+        """
+        left = self.polls_end - lease.clock.monotonic()
+        return replace(verdict, after=left) if isinstance(verdict, Release) and left > 0 else verdict
 
     def _in_time(self, lease: Lease, verdict: Verdict) -> Verdict:
         now, copies = lease.clock.now(), self._settling.copies
@@ -206,8 +218,9 @@ def _log(lease: Lease, verdict: Verdict, *, copies: bool) -> None:
         case Reject(after, reason):
             fate = "is sent to the dead-letter queue" if copies else "stays in its queue"
             logger.error("message %s is rejected: %s; it %s", name, _in_short(reason), fate)
-        case Release(reason):
-            logger.info("message %s is given back at once: %s", name, _in_short(reason))
+        case Release(reason, after):
+            when = f"for {after:.0f} s" if after > 0 else "at once"
+            logger.info("message %s is given back %s: %s", name, when, _in_short(reason))
 
 
 def _in_short(reason: str) -> str:

@@ -109,7 +109,7 @@ class Worker:
         self._introduction = Introduction(
             queue, clock=clock, backoff=PROBE, copies=self._settling.copies, known=self._know, also=concerns
         )
-        self._used = False
+        self._used, self._longest_poll = False, 0.0
         self._broken: BaseException | None = None
         self.why_stuck = ""
         """What did not return after the grace time, and what became of its messages; empty when all did."""
@@ -133,6 +133,7 @@ class Worker:
         """Stop receiving and finish what is in hand. To be called on the event loop's thread; may be called again."""
         if not self._stopping.is_set():
             self._stopped_at = self._clock.now()
+            self._work.polls_end = self._clock.monotonic() + self._longest_poll
             self._stopping.set()
 
     @property
@@ -192,7 +193,7 @@ class Worker:
     async def _running(self, *, wait: float) -> AsyncIterator[None]:
         if self._used:
             raise RuntimeError("a worker runs or drains once: build another one")
-        self._used = True
+        self._used, self._longest_poll = True, wait
         pollers: list[asyncio.Task[None]] = []
         background: list[asyncio.Task[None]] = []
         try:
