@@ -4,10 +4,10 @@ The same pipeline serves the worker, S3 keys and files on disk. It never raises:
 """
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, assert_never
 
 from cloudtrail_processing.allowed import Allowed
@@ -256,15 +256,15 @@ class Pipeline:
             return self._told(work, job.run(Records.of(work.inline)))
         if not is_asked:
             self._check_bucket(work.log)
-        fetched = self._source.fetch(work.log, room=room, message=work.message, keep_going=work.keep_going)
+        fetch = partial(self._source.fetch, work.log, room=room, message=work.message, keep_going=work.keep_going)
+        fetched = fetch()
         log = as_read(job.log, fetched)
         job.become(log)
         if job.is_settled:
             return Skipped(work.log, "it was delivered before, says the checkpoint")
         room.hold(inflated_size(fetched.body, limits=self._source.limits))
         try:
-            received = work.message.receive_count if work.message else sys.maxsize
-            records = self._source.records(fetched, log=log, received=received)
+            records = self._source.records(fetched, log=log, again=fetch)
         except CloudTrailProcessingError as error:
             return self._failures.of_log(work.log, [work.failure(Stage.READ, error)])
         return self._told(work, job.run(records))

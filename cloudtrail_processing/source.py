@@ -19,7 +19,7 @@ _SMALL = 8 * 2**20
 
 
 _SURE = 3
-"""Deliveries in which a log has to be unreadable to be believed so without proof."""
+"""Further downloads in which a log has to come the same way to be believed corrupt without proof."""
 
 
 class Source:
@@ -83,17 +83,18 @@ class Source:
             step.result(size=len(fetched.body))
             return fetched
 
-    def records(self, fetched: FetchedLog, *, log: LogObject, received: int) -> Records:
+    def records(self, fetched: FetchedLog, *, log: LogObject, again: Callable[[], FetchedLog]) -> Records:
         """The raw records of a stored log; ``CorruptLog`` that says which log it was.
 
         A body may be damaged on the way without the connection noticing. Where its ETag does not prove that it is what
-        lies in the bucket, the first few of the ``received`` deliveries raise ``TransientError`` instead.
+        lies in the bucket, it is fetched ``again``: it has to come the same way each time to be believed corrupt, else
+        that is a ``TransientError``.
         """
         try:
             return self._splitter(inflate(fetched.body, limits=self.limits))
         except CorruptLog as error:
-            if received < _SURE and not _is_whole(fetched):
-                raise TransientError(f"{log.uri}: {error}; perhaps damaged on the way: it is fetched again") from error
+            if log.bucket and not _is_whole(fetched) and any(again().body != fetched.body for _ in range(_SURE)):
+                raise TransientError(f"{log.uri}: {error}; it was damaged on the way, as it came otherwise") from error
             kind = LogTooLarge if isinstance(error, LogTooLarge) else CorruptLog
             raise kind(f"{log.uri}: {error}") from error.__cause__
 

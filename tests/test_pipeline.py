@@ -6,7 +6,6 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -300,16 +299,25 @@ def test_a_log_that_was_damaged_on_the_way_is_delivered_the_next_time() -> None:
     assert bench.sinks[0].ids == ids(range(3))
 
 
-def test_a_log_that_is_damaged_each_time_is_believed_so_at_the_third() -> None:
+def test_a_log_that_comes_damaged_the_same_way_each_time_is_believed_so() -> None:
+    """As with a KMS key, where the ETag proves nothing. How often the message was received does not count."""
     bench = Bench(faults=Faults(itertools.repeat(Truncated(30))))
-    told = [bench.handle(replace(message(A), receive_count=received)).outcomes[0] for received in (1, 2, 3)]
-    assert [type(failed(outcome).error) for outcome in told] == [TransientError, TransientError, CorruptLog]
+    (outcome,) = bench.outcomes(A)
+    assert isinstance(failed(outcome).error, CorruptLog)
+    assert len(bench.store.fetched) == 4
+
+
+def test_a_log_that_comes_damaged_in_several_ways_may_yet_come_whole() -> None:
+    bench = Bench(faults=Faults([Truncated(30), Truncated(30), Truncated(31)]))
+    (outcome,) = bench.outcomes(A)
+    assert type(failed(outcome).error) is TransientError
 
 
 def test_a_log_that_lies_there_damaged_is_believed_so_at_once() -> None:
     bench = Bench(objects={A: three()[:-20]})
     (outcome,) = bench.outcomes(A)
     assert isinstance(failed(outcome).error, CorruptLog)
+    assert len(bench.store.fetched) == 1
 
 
 def test_bad_records_without_a_quarantine_fail_the_log_after_the_good_ones() -> None:
@@ -719,3 +727,13 @@ def test_every_harmless_thing_that_is_let_go_is_named_in_the_log(caplog: pytest.
     with caplog.at_level("INFO"):
         Bench().outcomes("AWSLogs/123456789012/Config/us-east-1/2026/1/1/ConfigSnapshot/x.json.gz")
     assert "ignored: an AWS Config file: s3://" in caplog.text
+
+
+def test_bad_records_that_are_kept_are_told_of_once_with_the_first_reason(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(objects={A: body(record(1), None, record(3), 7)}, quarantine=Keeping(), batch_size=1)
+    with caplog.at_level(logging.WARNING):
+        bench.outcomes(A)
+    (line,) = [entry.message for entry in caplog.records if "quarantine" in entry.message]
+    assert "2 bad record(s)" in line
+    assert "index 1" in line
+    assert A in line
