@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +13,15 @@ from typing import Any
 from cloudtrail_processing.assembly import make_pipeline, opened, warnings
 from cloudtrail_processing.aws.queue import SqsQueue
 from cloudtrail_processing.circuit import Circuit
-from cloudtrail_processing.errors import ConfigurationError, ProcessorError, SettingsError
+from cloudtrail_processing.errors import (
+    Claimed,
+    CloudTrailProcessingError,
+    ConfigurationError,
+    ProcessorError,
+    SettingsError,
+)
 from cloudtrail_processing.parts import Parts, Processors, aws_options, processors_of
-from cloudtrail_processing.ports import DeadLetters, Queue
+from cloudtrail_processing.ports import Checkpoint, DeadLetters, Queue
 from cloudtrail_processing.progress import LoggingReporter
 from cloudtrail_processing.retry import DENIED, GIVE_BACK
 from cloudtrail_processing.settings import Settings
@@ -79,6 +85,7 @@ async def build(
         pipeline = make_pipeline(
             chosen, settings=settings, parts=parts, user_code=user_code, closing=closing, blocked=circuit.blocked
         )
+        dead_letters = _dead_letters(settings, parts, closing) if parts.dead_letters is None else parts.dead_letters
         yield Worker(
             queue=_queue(settings, parts, closing) if parts.queue is None else parts.queue,
             pipeline=pipeline,
@@ -86,10 +93,10 @@ async def build(
             user_code=user_code,
             clock=clock,
             circuit=circuit,
-            concerns=warnings(settings),
+            concerns=[*warnings(settings), *await _unready(settings, parts, dead_letters)],
             pace=_pace(settings),
             reporter=LoggingReporter() if parts.reporter is None else parts.reporter,
-            dead_letters=_dead_letters(settings, parts, closing) if parts.dead_letters is None else parts.dead_letters,
+            dead_letters=dead_letters,
             pool=parts.pool,
         )
 
@@ -140,6 +147,27 @@ def _queue(settings: Settings, parts: Parts, closing: AsyncExitStack) -> Queue:
 def _dead_letters(settings: Settings, parts: Parts, closing: AsyncExitStack) -> DeadLetters | None:
     url = settings.dead_letter_url
     return None if url is None else _opened_queue(url, settings, parts, closing)
+
+
+async def _unready(settings: Settings, parts: Parts, dead_letters: DeadLetters | None) -> list[str]:
+    """What the settings name and cannot be used yet: better told at start than by the first message that needs it."""
+    told = []
+    if settings.checkpoint and parts.checkpoint:
+        try:
+            await asyncio.to_thread(_try, parts.checkpoint)
+        except CloudTrailProcessingError as error:
+            told.append(f"the checkpoint cannot be used yet, and without it no log is delivered: {error}")
+    if isinstance(dead_letters, SqsQueue):
+        try:
+            await dead_letters.info()
+        except CloudTrailProcessingError as error:
+            told.append(f"the dead-letter queue does not answer yet, and rejected messages stay until it does: {error}")
+    return told
+
+
+def _try(checkpoint: Checkpoint) -> None:
+    with suppress(Claimed):  # another process tries it at this very moment
+        checkpoint.release(checkpoint.claim("a try at start", processor="-"))
 
 
 def _opened_queue(url: str, settings: Settings, parts: Parts, closing: AsyncExitStack) -> SqsQueue:

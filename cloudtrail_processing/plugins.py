@@ -5,9 +5,11 @@ import importlib
 import inspect
 import os
 import sys
+import traceback
 import types
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -41,7 +43,13 @@ def load_processor(name: str, options: Mapping[str, Any] | None = None) -> Event
     except SettingsError:
         raise
     except Exception as error:
-        raise SettingsError(f"cannot make processor {name}: it raised {type(error).__name__}") from error
+        raise SettingsError(f"cannot make processor {name}: it raised {type(error).__name__}{_place(error)}") from error
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised. Its text is not told: it may quote an option, which may be a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def check_processor(processor: object) -> None:

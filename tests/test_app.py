@@ -24,7 +24,7 @@ from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
 from cloudtrail_processing.settings import Settings
-from cloudtrail_processing.testing import FakeQueue, Faults
+from cloudtrail_processing.testing import EmbeddedAws, FakeQueue, Faults
 
 PROGRAM = Path(__file__).with_name("signalled.py")
 
@@ -233,3 +233,24 @@ def test_the_real_clock_tells_the_time_of_day_in_utc_and_lets_it_pass() -> None:
     before = clock.monotonic()
     asyncio.run(clock.sleep(0.001))
     assert clock.monotonic() > before
+
+
+def test_what_cannot_be_used_yet_is_told_at_start_and_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmbeddedAws() as aws:
+        settings = Settings.load(
+            queue_url=aws.create_queue("logs"),
+            dead_letter_url=f"{aws.url}/123456789012/nowhere",
+            checkpoint=f"sqlite:{tmp_path}",
+            wait_time=0,
+        )
+
+        async def drained() -> None:
+            async with build(Recorder(), settings=settings, parts=Parts(aws=aws.options)) as worker:
+                await worker.drain()
+
+        asyncio.run(drained())
+    warnings = "\n".join(record.message for record in caplog.records if record.levelname == "WARNING")
+    assert "the checkpoint cannot be used yet" in warnings
+    assert "the dead-letter queue does not answer yet" in warnings

@@ -1,5 +1,6 @@
 """The bad records of one log: kept in the quarantine, or a reason for which the log fails at its end."""
 
+import logging
 from collections.abc import Sequence
 
 from cloudtrail_processing.delivery.bookkeeping import bookkeeping
@@ -8,6 +9,8 @@ from cloudtrail_processing.errors import CloudTrailProcessingError, RejectedReco
 from cloudtrail_processing.flow import RejectedRecord
 from cloudtrail_processing.ports import Quarantine
 from cloudtrail_processing.usercode import OURS, UserCode
+
+logger = logging.getLogger(__name__)
 
 
 class Rejects:
@@ -39,9 +42,20 @@ class Rejects:
         if self._error is not None:
             return (LaneFailure(None, self._error),)
         if self._first is None or self._quarantine is not None or not to_the_end:
+            self._tell()
             return ()
         text = (
             f"{self.count} bad record(s) in {self._first.log.uri}, the first at index {self._first.index}: "
             f"{self._first.error}; the good ones were not held up; the setting quarantine would keep bad ones"
         )
         return (LaneFailure(None, RejectedRecords(text)),)
+
+    def _tell(self) -> None:
+        if self._first is not None and self._quarantine is not None:
+            logger.warning(
+                "%d bad record(s) of %s are in the quarantine, the first at index %d: %s; the good ones were delivered",
+                self.count,
+                self._first.log.uri,
+                self._first.index,
+                self._first.error,
+            )
