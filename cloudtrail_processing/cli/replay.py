@@ -2,17 +2,19 @@
 
 import sys
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from cloudtrail_processing import errors
 from cloudtrail_processing.cli import options
 from cloudtrail_processing.cli.previewing import show
-from cloudtrail_processing.cli.replaying import Job, Letters, Logs, Records
-from cloudtrail_processing.cli.sweeping import bar, done
-from cloudtrail_processing.cli.telling import INTERRUPTED, clear_errors, log_lines, say, standard_error
+from cloudtrail_processing.cli.replaying import Job, Letters, Logs, Records, by_class
+from cloudtrail_processing.cli.sweeping import bar, complain, done
+from cloudtrail_processing.cli.telling import FAILED, INTERRUPTED, clear_errors, log_lines, say, standard_error
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.files import STDIN
 from cloudtrail_processing.flow import LogObject
@@ -120,8 +122,9 @@ def replay(
     whether a checkpoint has them or not. What fails stays where it is, and may be replayed again. Receiving a dead
     letter raises its receive count there, also in a dry run.
 
-    Ends with 0 when everything was delivered, or there was nothing; 1 when something failed or is still bad, or AWS
-    could not be asked; 2 when the command line or a setting cannot work, or no log is of that time; 130 after Ctrl-C.
+    Ends with 0 when everything was delivered, or there was nothing; 1 when something failed, is still bad or cannot
+    be read, or AWS could not be asked; 2 when the command line or a setting cannot work, or no log is of that time;
+    130 after Ctrl-C.
     """
     _check({"--quarantine": place, "--dead-letters": dead_letters, "--keys": keys, "--from": since})
     _check_companions(prefixes or [], error=error or [], until=until, dead_letters=dead_letters, since=since)
@@ -161,9 +164,12 @@ def _preview(job: Job, settings: Settings, console: Console) -> int:
     preview = job.preview(settings)
     show(preview)
     job.end(console)
-    others = f", {preview.left_out.total():,} other(s) left alone" if preview.left_out else ""
+    for failed in preview.failed:
+        complain(failed, console)
+    left_out = preview.left_out
+    others = f", {left_out.total():,} other(s) left alone ({by_class(left_out)})" if left_out else ""
     say(console, f"dry run: {preview.total:,} to replay{others}; nothing was delivered or changed")
-    return 0
+    return FAILED if preview.failed else 0
 
 
 def _check(kinds: dict[str, str | None]) -> None:
@@ -181,10 +187,24 @@ def _check_companions(
 ) -> None:
     if error and dead_letters is None:
         raise typer.BadParameter("it belongs to --dead-letters", param_hint="--error")
+    for name in error:
+        _check_class(name)
     if since is None and (prefixes or until is not None):
         raise typer.BadParameter("paths and --to belong to --from")
     if since is not None and not prefixes:
         raise typer.BadParameter("say where: s3://bucket/prefix, a file or a folder", param_hint="--from")
+
+
+def _check_class(name: str) -> None:
+    """Refuse what no letter tells: a class with a slip of the pen would leave all of them alone, and end well."""
+    from cloudtrail_processing.replay.letters import UNKNOWN
+
+    kinds = (it for it in vars(errors).values() if isinstance(it, type))
+    known = [UNKNOWN, *(it.__name__ for it in kinds if issubclass(it, errors.CloudTrailProcessingError))]
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        guess = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known, key=str.lower))}"
+        raise typer.BadParameter(f"no such error class {name or repr(name)}; {guess}", param_hint="--error")
 
 
 def _times(since: str, until: str | None) -> "TimeRange":

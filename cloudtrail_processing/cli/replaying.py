@@ -58,10 +58,10 @@ class Records:
         from cloudtrail_processing.replay import replay_quarantine
 
         summary = replay_quarantine(None, self._place, settings=settings, parts=parts)
-        if not summary.logs:
-            say(console, f"the quarantine in {self._place} is empty: nothing to replay")
-        else:
+        if summary.logs:
             say(console, _told_of_records(summary))
+        elif not summary.failed:
+            say(console, f"the quarantine in {self._place} is empty: nothing to replay")
         for failed in summary.failed:
             complain(failed, console)
         return FAILED if summary.failed or summary.quarantined else 0
@@ -94,7 +94,7 @@ class Letters:
         say(
             console,
             f"dead letters delivered {replayed.delivered:,}, kept {len(replayed.kept):,}, "
-            f"not asked for {left_out.total():,}" + (f" ({_classes(left_out)})" if left_out else ""),
+            f"not asked for {left_out.total():,}" + (f" ({by_class(left_out)})" if left_out else ""),
         )
         for name, why in replayed.kept.items():
             say(console, f"kept: message {name}: {why}", style="red")
@@ -159,10 +159,11 @@ def _told_of_records(summary: "Summary") -> str:
         "not wanted": summary.filtered,
         "still bad": summary.quarantined,
         "logs skipped": summary.skipped,
-        "logs failed": len(summary.failed),
+        "logs failed": sum(failed.log is not None for failed in summary.failed),
     }
     return ", ".join(f"{what} {count:,}" for what, count in counts.items())
 
 
-def _classes(counts: Counter[str]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
+def by_class(counts: Counter[str]) -> str:
+    """The error classes of dead letters, and how many there are of each, in words."""
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda it: (-it[1], it[0])))

@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cloudtrail_processing.flow import Failed
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """``counts`` of what would be delivered again, by what ``counted`` says, and its ``first`` few, one row each.
 
-    ``left_out`` counts, in the same way, what would not be touched.
+    ``left_out`` counts, in the same way, what would not be touched. ``failed`` tells what could not be read.
     """
 
     counted: str
@@ -17,6 +19,7 @@ class Preview:
     columns: tuple[str, ...]
     first: tuple[tuple[str, ...], ...]
     left_out: Counter[str]
+    failed: tuple[Failed, ...] = ()
 
     @property
     def total(self) -> int:

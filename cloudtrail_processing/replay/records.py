@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cloudtrail_processing.assembly import make_pipeline, open_quarantine, opened
+from cloudtrail_processing.errors import CloudTrailProcessingError, CorruptLog, SettingsError
 from cloudtrail_processing.flow import EventBatch, Failed, FetchedLog, LogObject, Processed, RejectedRecord
 from cloudtrail_processing.logfile import Records
 from cloudtrail_processing.parts import Parts, Processors, aws_options, processors_of
 from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.processor import EventProcessor
-from cloudtrail_processing.quarantine import Quarantined, StoredQuarantine, by_log, from_line, to_line
+from cloudtrail_processing.quarantine import FolderQuarantine, Quarantined, StoredQuarantine, by_log, from_line, to_line
 from cloudtrail_processing.replay.forgetting import forgetting
 from cloudtrail_processing.replay.preview import Preview
 from cloudtrail_processing.settings import Settings
@@ -36,12 +37,13 @@ def replay_quarantine(
     ``place`` is a quarantine, or the folder or ``s3://`` prefix of one. Log by log, the records keep their own places:
     ``event.metadata.index`` and ``batch.id`` are true. What is still bad stays as it lies, and is counted as
     ``quarantined``; what no filter wants stays, too; of a log that fails everything does, and comes again with the next
-    replay. Nothing is read but the quarantine, and nothing is put into one. There is no checkpoint and no memory of
-    events; a processor that writes its own checkpoint in its own transaction refuses these records, as they lie before
-    its position.
+    replay. Lines that are no records stay, and make one entry without a log in ``failed`` for each file. Nothing is
+    read but the quarantine, and nothing is put into one. There is no checkpoint and no memory of events; a processor
+    that writes its own checkpoint in its own transaction refuses these records, as they lie before its position.
 
-    Raises ``SettingsError``, ``ProcessorError`` when a ``start`` fails, and what the quarantine raises: then everything
-    that was removed before was delivered, and at most one log's records were delivered and lie there still.
+    Raises ``SettingsError``, also for a folder that does not exist, ``ProcessorError`` when a ``start`` fails, and what
+    the quarantine raises: then everything that was removed before was delivered, and at most one log's records were
+    delivered and lie there still.
     """
     usual, given = forgetting(Settings.of(settings, **values), parts)
     usual = usual.model_copy(update={"quarantine": None})
@@ -56,7 +58,7 @@ def replay_quarantine(
         closing.callback(user_code.close)
         with started(chosen, user_code) as errors:
             summary = _replayed(pipeline, quarantine, shelf)
-        return replace(summary, failed=(*summary.failed, *(Failed(None, error) for error in errors)))
+        return replace(summary, failed=(*summary.failed, *_failures(errors)))
 
 
 def preview_quarantine(
@@ -67,26 +69,43 @@ def preview_quarantine(
     most: int = 20,
     **values: Any,
 ) -> Preview:
-    """What lies in the quarantine, counted by log, with its ``most`` first records; raises what that raises."""
+    """What lies in the quarantine, counted by log, with its ``most`` first records; raises what that raises.
+
+    ``failed`` has one entry for each file with lines that are no records. ``SettingsError`` for a folder that does not
+    exist.
+    """
+    unreadable: list[CorruptLog] = []
     quarantine = _opened(place, settings=Settings.of(settings, **values), parts=parts or Parts())
-    records = ((entry.record, entry.time) for entry in quarantine.entries())
+    records = ((entry.record, entry.time) for entry in quarantine.entries(unreadable=unreadable.append))
     rows = ((it.log.uri, (it.log.uri, str(it.index), it.error, f"{time:%Y-%m-%d %H:%M}")) for it, time in records)
-    return Preview.of(rows, counted="log", columns=("log", "index", "error", "kept (UTC)"), most=most)
+    preview = Preview.of(rows, counted="log", columns=("log", "index", "error", "kept (UTC)"), most=most)
+    return replace(preview, failed=_failures(unreadable))
 
 
 def _opened(place: StoredQuarantine | str, *, settings: Settings, parts: Parts) -> StoredQuarantine:
-    return place if isinstance(place, StoredQuarantine) else open_quarantine(place, aws_options(settings, parts))
+    if isinstance(place, StoredQuarantine):
+        return place
+    quarantine = open_quarantine(place, aws_options(settings, parts))
+    if isinstance(quarantine, FolderQuarantine) and not quarantine.exists:
+        raise SettingsError(f"there is no folder {place}: name the one in which bad records were kept")
+    return quarantine
 
 
 def _replayed(pipeline: Pipeline, quarantine: StoredQuarantine, shelf: "_Shelf") -> Summary:
     summary = Summary()
-    for log, entries in by_log(quarantine.entries()):
+    unreadable: list[CorruptLog] = []
+    for log, entries in by_log(quarantine.entries(unreadable=unreadable.append)):
         shelf.put(log, entries)
         outcome = pipeline.process_log(log)
         if isinstance(outcome, Processed):
             quarantine.remove(shelf.delivered(entries))
         summary = summary.and_then(outcome)
-    return summary
+    return replace(summary, failed=(*summary.failed, *_failures(unreadable)))
+
+
+def _failures(errors: Iterable[CloudTrailProcessingError]) -> tuple[Failed, ...]:
+    """Failures that are of no log."""
+    return tuple(Failed(None, error) for error in errors)
 
 
 class _Shelf:

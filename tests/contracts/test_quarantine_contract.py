@@ -108,6 +108,18 @@ def test_a_line_that_is_no_record_is_left_where_it_is(opened: Open, caplog: pyte
     assert quarantine._read(name) == b"an operator's note\n"
 
 
+def test_lines_that_are_no_records_are_counted_for_each_file(opened: Open, caplog: pytest.LogCaptureFixture) -> None:
+    quarantine = opened()
+    quarantine.keep(bad(0))
+    quarantine._write("note.jsonl", b"\nan operator's note\n{}\n")
+    told: list[str] = []
+    found = [entry.record for entry in quarantine.entries(unreadable=lambda error: told.append(str(error)))]
+    assert found == bad(0)
+    why = "are no quarantined record: the first is line 2 (JSONDecodeError); kept"
+    assert told == [f"2 line(s) in {quarantine.place}/note.jsonl {why}"]
+    assert caplog.messages == []
+
+
 def test_an_entry_of_another_quarantine_is_refused(opened: Open, tmp_path: Path) -> None:
     elsewhere = FolderQuarantine(tmp_path / "elsewhere")
     elsewhere.keep(bad(0))

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from collecting import AsyncCollecting, Collecting, Handler, Reporter, Sink
 
-from cloudtrail_processing.errors import Disposition, NotAllowed, ProcessorError, TransientError
+from cloudtrail_processing.errors import (
+    CorruptLog,
+    Disposition,
+    NotAllowed,
+    ProcessorError,
+    SettingsError,
+    TransientError,
+)
 from cloudtrail_processing.filters import Where
 from cloudtrail_processing.flow import EventBatch, LogObject, RejectedRecord
 from cloudtrail_processing.keys import log_object
@@ -116,6 +123,27 @@ def test_an_async_processor_with_a_filter_of_its_own_gets_its_events(place: Fold
 
 def test_an_empty_quarantine_is_nothing_to_do(place: FolderQuarantine) -> None:
     assert replay_quarantine(Collecting(), place).logs == 0
+
+
+def test_lines_that_are_no_records_fail_the_replay_and_are_told_in_a_preview(place: FolderQuarantine) -> None:
+    filled(place, [record(3)])
+    (Path(place.place) / "note.jsonl").write_bytes(b"an operator's note\n")
+    previewed = preview_quarantine(place)
+    processor = Collecting()
+    summary = replay_quarantine(processor, place)
+    assert (processor.ids, summary.logs, previewed.total) == (["id-3"], 1, 1)
+    for failed in (summary.failed, previewed.failed):
+        assert [(type(one.error), one.log) for one in failed] == [(CorruptLog, None)]
+        assert "1 line(s) in " in str(failed[0].error)
+        assert "operator" not in str(failed[0].error)
+    assert files(place) == {"note.jsonl": b"an operator's note\n"}
+
+
+def test_a_folder_that_does_not_exist_is_no_quarantine(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no folder"):
+        replay_quarantine(Collecting(), str(tmp_path / "nowhere"))
+    with pytest.raises(SettingsError, match="there is no folder"):
+        preview_quarantine(str(tmp_path / "nowhere"))
 
 
 def test_still_bad_records_are_put_nowhere_not_even_where_the_settings_say(tmp_path: Path) -> None:

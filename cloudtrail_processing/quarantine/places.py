@@ -1,33 +1,29 @@
-"""Bad records, set aside whole: JSON lines in a folder, one file for each log and batch, read back for a replay."""
+"""Where bad records lie: one file for each log and batch, in a folder or wherever a subclass puts its files."""
 
-import base64
 import errno
-import hashlib
-import json
 import logging
 import os
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from types import NoneType
-from typing import Any
 
 from cloudtrail_processing.errors import ConfigurationError, CorruptLog, TransientError
-from cloudtrail_processing.flow import LogObject, RejectedRecord
-from cloudtrail_processing.keys import log_object
+from cloudtrail_processing.flow import RejectedRecord
+from cloudtrail_processing.quarantine.lines import (
+    SUFFIX,
+    Quarantined,
+    file_name,
+    identity,
+    lines_without,
+    records_in,
+    to_line,
+)
 
 logger = logging.getLogger(__name__)
 
-SUFFIX = ".jsonl"
-"""How the name of every file ends."""
-_TAIL = 80  # characters of a key that stay readable in a file's name
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _NO_FOLDER = (errno.EEXIST, errno.ENOTDIR, errno.ENOENT, errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR)
 _CURES = {
     frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}): "free space there",
@@ -36,65 +32,8 @@ _CURES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A bad record as it was set aside: what it is, when it was kept (UTC), and the file in which it lies.
-
-    ``record.log`` has the bucket, key, version and etag that it had, and what these tell; not its size.
-    """
-
-    record: RejectedRecord
-    time: datetime = field(compare=False)
-    place: str
-
-
-# ── The format ──
-
-
-def to_line(record: RejectedRecord, *, time: datetime) -> bytes:
-    """The record as one JSON object in ASCII, without a line break.
-
-    Its bytes are the text ``raw`` where they are valid UTF-8, else ``raw_base64``.
-    """
-    try:
-        raw = {"raw": record.raw.decode("utf-8")}
-    except UnicodeDecodeError:
-        raw = {"raw_base64": base64.b64encode(record.raw).decode("ascii")}
-    about = {**_identity(record.log), "index": record.index, "error": record.error, "time": time.isoformat()}
-    return json.dumps(about | raw).encode("ascii")
-
-
-def from_line(line: bytes, *, place: str) -> Quarantined:
-    """The record that ``to_line`` wrote, exact bytes; ``CorruptLog`` for a line that it did not write."""
-    try:
-        found: Any = json.loads(line)
-        raw = found["raw"].encode("utf-8") if "raw" in found else base64.b64decode(found["raw_base64"], validate=True)
-        version_id, etag = (_typed(found[name], str, NoneType) for name in ("version_id", "etag"))
-        log = log_object(_typed(found["bucket"], str), _typed(found["key"], str), version_id=version_id, etag=etag)
-        record = RejectedRecord(log, _typed(found["index"], int), raw, _typed(found["error"], str))
-        return Quarantined(record, _moment(found["time"]), place)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise CorruptLog(f"{place} has a line that is no quarantined record ({type(error).__name__})") from error
-
-
-def file_name(records: Sequence[RejectedRecord]) -> str:
-    """A name for records of one log: safe in any folder, the same for the same records, files of one log adjacent.
-
-    Letters, digits, ``_`` and ``-`` alone, of the key's end, then hashes of the log and of the records.
-    """
-    log = records[0].log
-    tail = _UNSAFE.sub("_", log.key.removesuffix(".gz").removesuffix(".json"))[-_TAIL:].strip("-_")
-    whole = _hash(*(part for record in records for part in (str(record.index).encode(), record.raw)))
-    return f"log-{tail}-{_hash(json.dumps(_identity(log)).encode())}-{whole}{SUFFIX}"
-
-
-def by_log(entries: Iterable[Quarantined]) -> Iterator[tuple[LogObject, list[Quarantined]]]:
-    """Each log with all its bad records, one log in memory at a time; ``entries`` as a quarantine lists them."""
-    for log, group in groupby(entries, key=lambda entry: entry.record.log):
-        yield log, list(group)
-
-
-# ── Where they lie ──
+def _warn(error: CorruptLog) -> None:
+    logger.warning("%s", error)
 
 
 class StoredQuarantine(ABC):
@@ -114,7 +53,7 @@ class StoredQuarantine(ABC):
         """
         files: dict[tuple[str | None, ...], list[RejectedRecord]] = {}
         for record in records:
-            files.setdefault(tuple(_identity(record.log).values()), []).append(record)
+            files.setdefault(tuple(identity(record.log).values()), []).append(record)
         time = self._now()
         for of_one_log in files.values():
             self._write(file_name(of_one_log), b"".join(to_line(record, time=time) + b"\n" for record in of_one_log))
@@ -122,17 +61,14 @@ class StoredQuarantine(ABC):
     def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of connections, where there are any. May be repeated."""
 
-    def entries(self) -> Iterator[Quarantined]:
+    def entries(self, *, unreadable: Callable[[CorruptLog], object] = _warn) -> Iterator[Quarantined]:
         """Every record there is, those of one log one after another; one file in memory at a time.
 
-        A record that was kept in two batches is found in two places. Lines that cannot be read are told of and stay.
-        Raises as ``keep`` does.
+        A record that was kept in two batches is found in two places. Lines that hold no record stay, and for each file
+        with such lines ``unreadable`` is told how many there are; without it, the log. Raises as ``keep`` does.
         """
         for name in self._names():
-            place = self._place_of(name)
-            for line in _lines(self._read(name)):
-                if entry := _readable(line, place=place):
-                    yield entry
+            yield from records_in(self._read(name), place=self._place_of(name), unreadable=unreadable)
 
     def remove(self, entries: Iterable[Quarantined]) -> None:
         """Remove these records, as listed by ``entries``, and keep the rest of their files. May be repeated.
@@ -146,8 +82,7 @@ class StoredQuarantine(ABC):
             self._remove(self._name_of(place), records)
 
     def _remove(self, name: str, gone: set[RejectedRecord]) -> None:
-        lines = _lines(self._read(name))
-        rest = [line for line in lines if not (entry := _readable(line, place=name)) or entry.record not in gone]
+        lines, rest = lines_without(self._read(name), gone)
         if not rest and lines:
             self._delete(name)
         elif len(rest) < len(lines):
@@ -196,6 +131,12 @@ class FolderQuarantine(StoredQuarantine):
         super().__init__(os.path.normpath(os.fspath(folder)), now=now)
         self._folder = Path(folder)
         self._sync = sync
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a folder; raises as ``keep`` does."""
+        with self._our_errors("read"):
+            return self._folder.is_dir()
 
     def _write(self, name: str, content: bytes) -> None:
         with self._our_errors("written"):
@@ -258,42 +199,6 @@ class FolderQuarantine(StoredQuarantine):
             raise TransientError(f"{text}; it is tried again later") from error
         except ValueError as error:
             raise ConfigurationError(f"the quarantine {self.place!r} can be no folder: {error}") from error
-
-
-def _identity(log: LogObject) -> dict[str, str | None]:
-    return {"bucket": log.bucket, "key": log.key, "version_id": log.version_id, "etag": log.etag}
-
-
-def _hash(*parts: bytes) -> str:
-    """64 bits of it, in hexadecimal; no two lists of parts run together."""
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(len(part).to_bytes(8, "big") + part)
-    return whole.hexdigest()[:16]
-
-
-def _typed(value: Any, *kinds: type) -> Any:
-    if type(value) not in kinds:  # exactly: True is no number here
-        raise TypeError(f"another type expected than {type(value).__name__}")
-    return value
-
-
-def _moment(text: str) -> datetime:
-    if (time := datetime.fromisoformat(text)).tzinfo is None:
-        raise ValueError("a time without its zone")
-    return time
-
-
-def _lines(content: bytes) -> list[bytes]:
-    return [line for line in content.split(b"\n") if line]
-
-
-def _readable(line: bytes, *, place: str) -> Quarantined | None:
-    try:
-        return from_line(line, place=place)
-    except CorruptLog as error:
-        logger.warning("%s; it is left where it is", error)
-        return None
 
 
 def _is_ours(name: str) -> bool:
