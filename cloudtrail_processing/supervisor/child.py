@@ -115,14 +115,17 @@ def _end_now(code: int) -> None:
 
 
 class _Reporting(ProgressReporter):
-    """Counts, and notices when the first messages are asked for."""
+    """Counts, and calls ``begun`` once, before the first messages are asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: Callable[[], object]) -> None:
         self.tally = Tally()
         self.received = False
+        self._begun = begun
 
     def report_start(self, status: ProgressStatus) -> object:
-        self.received = self.received or status.state is ProgressState.POLL_QUEUE
+        if status.state is ProgressState.POLL_QUEUE and not self.received:
+            self.received = True
+            self._begun()
         return None
 
     def report_end(self, status: ProgressStatus, token: object) -> None:
@@ -133,7 +136,8 @@ class Link:
     """The process's end of its pipe: reports go out, the word to stop comes in, and so does the supervisor's death."""
 
     def __init__(self, pipe: "Connection[Any, Any]", *, patience: float) -> None:
-        self.reporter = _Reporting()
+        # Told at once: the first message may end this process before the next report of each second.
+        self.reporter = _Reporting(self._try_to_send)
         self.stuck = False
         """True when the process could not end by itself."""
         self._pipe = pipe
@@ -160,10 +164,7 @@ class Link:
 
     def close(self, trouble: Trouble | None) -> None:
         """Send the last report, after which there is none; a supervisor that is gone does not need it."""
-        try:
-            self._send(trouble, last=True)
-        except OSError:
-            logger.debug("the last report has no reader")
+        self._try_to_send(trouble, last=True)
 
     def _attend(self) -> None:
         try:
@@ -192,6 +193,12 @@ class Link:
             self._stopping = True
             if self._stop is not None:
                 self._stop()
+
+    def _try_to_send(self, trouble: Trouble | None = None, *, last: bool = False) -> None:
+        try:
+            self._send(trouble, last=last)
+        except OSError:
+            logger.debug("a report has no reader")
 
     def _send(self, trouble: Trouble | None = None, *, last: bool = False) -> None:
         health = self._worker.health if self._worker else None

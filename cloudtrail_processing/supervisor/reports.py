@@ -40,10 +40,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one process tells, once a second and at its end.
+    """What one process tells: before it first asks the queue for messages, once a second, and at its end.
 
-    ``counts`` are those of its life so far. ``received`` is True once it has asked the queue for messages: until then
-    it was only starting, and its worker may have no health yet. ``trouble`` is what ended it.
+    ``counts`` are those of its life so far. ``received`` is True once it asks the queue for messages: until then it
+    was only starting, and its worker may have no health yet. ``trouble`` is what ended it.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)

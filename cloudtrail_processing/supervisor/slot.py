@@ -153,8 +153,15 @@ class Slot:
 
 def _end(code: int) -> str:
     if code < 0:
-        return f"was killed by {signal.Signals(-code).name}, and its messages come back after their visibility timeout"
+        return f"was killed by {_signal(-code)}, and its messages come back after their visibility timeout"
     return f"ended with exit code {code}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {number}"
 
 
 def _stillborn(name: str, code: int) -> str:

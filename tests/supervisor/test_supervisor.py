@@ -4,17 +4,22 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
+from bench import Bench
 from supervised import Dying, InFolder, Lingering, LingeringUnready, Orderly, broken, fakes, lives, pids, until
 
+from cloudtrail_processing.app import SystemClock
 from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, ProcessorError, SettingsError
+from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.health import HealthState
+from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.settings import Settings
-from cloudtrail_processing.supervisor import Joined, Supervisor, supervise
+from cloudtrail_processing.supervisor import Joined, Setup, Supervisor, supervise
 from cloudtrail_processing.supervisor.child import Assignment
 from cloudtrail_processing.supervisor.slot import SILENCE, Slot
 
@@ -31,11 +36,12 @@ class Running:
         processes: int = 1,
         patience: float = 30,
         told: Callable[[Joined], object] | None = None,
-        processor: type[InFolder] = InFolder,
+        processor: Callable[[str], InFolder] = InFolder,
+        setup: Setup = fakes,
     ) -> None:
         self.told: list[Joined] = []
         self.error: CloudTrailProcessingError | None = None
-        assignment = Assignment(SETTINGS, patience=patience, processors=(processor(str(folder)),), setup=fakes)
+        assignment = Assignment(SETTINGS, patience=patience, processors=(processor(str(folder)),), setup=setup)
         self.supervisor = Supervisor(assignment, processes=processes, told=told or self.told.append)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -59,6 +65,28 @@ class Running:
         assert not self._thread.is_alive()
 
 
+class EndingFirst(InFolder):
+    """The first of its processes ends at its first batch, with this exit code, or by this signal when negative."""
+
+    def __init__(self, folder: str, code: int) -> None:
+        super().__init__(folder)
+        self._code = code
+
+    def process(self, batch: EventBatch) -> None:
+        if len(pids(self._folder, "started")) == 1:
+            (os._exit(self._code) if self._code >= 0 else os.kill(os.getpid(), -self._code))
+        super().process(batch)
+
+
+@contextmanager
+def announced(_settings: Settings) -> Iterator[Parts]:
+    """A queue of its own for each process, where a message waits from the beginning."""
+    clock: Any = SystemClock()
+    bench = Bench(clock=clock)
+    bench.announce("log")
+    yield Parts(queue=bench.queue, store=bench.store, clock=clock)
+
+
 def test_a_killed_process_is_started_again_and_a_stop_ends_all_in_order(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -75,6 +103,24 @@ def test_a_killed_process_is_started_again_and_a_stop_ends_all_in_order(
     assert pids(tmp_path, "stopped") == pids(tmp_path, "started") - {victim}
     assert not [pid for pid in pids(tmp_path, "started") if lives(pid)]
     assert running.told[-1].alive == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [(3, "ended with exit code 3"), (-signal.SIGSEGV, "was killed by SIGSEGV"), (-40, "was killed by signal 40")],
+    ids=["exit", "named signal", "signal without a name"],
+)
+def test_a_process_that_its_first_message_ends_at_once_is_started_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, code: int, how: str
+) -> None:
+    """It has begun, although it was too short-lived for a report of each second: its end is no reason to stop all."""
+    with Running(tmp_path, processor=lambda folder: EndingFirst(folder, code), setup=announced) as running:
+        until(lambda: running.error or (tmp_path / "events").exists())
+        running.supervisor.stop()
+        running.ends()
+    assert running.error is None
+    assert f"worker-1 {how}" in caplog.text
+    assert "it is started again in 1 s" in caplog.text
 
 
 def test_a_process_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path) -> None:
