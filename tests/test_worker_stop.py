@@ -151,8 +151,8 @@ def test_a_stop_of_many_workers_costs_a_message_that_comes_then_one_receive(poll
             worker.stop()
         await bench.clock.elapse(1)
         message = bench.announce("late")
-        for worker in running:
-            await finished(worker, bench.clock)
+        for each in running:
+            await finished(each, bench.clock)
         return message
 
     message = asyncio.run(case())
