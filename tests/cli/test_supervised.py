@@ -104,6 +104,7 @@ def test_ctrl_c_on_a_terminal_lets_every_process_finish_what_it_has_in_hand(
     assert "Traceback" not in said
     assert "INFO    supervisor: stopped: messages" in said
     assert pids(tmp_path, "stopped") == pids(tmp_path, "started")
+    aws.elapse(20)  # until the polls that were open at the stop would be over
     queue = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
     assert queue["ApproximateNumberOfMessagesNotVisible"] == "0"
 

@@ -130,6 +130,7 @@ def test_on_sigterm_work_in_hand_is_finished_and_the_rest_left_to_others(
     assert code == 0, said
     finished = len(lines(tmp_path / "done"))
     assert finished >= 1
+    aws.elapse(20)  # until the polls that were open at the stop would be over
     queue = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
     assert queue["ApproximateNumberOfMessagesNotVisible"] == "0"
     assert int(queue["ApproximateNumberOfMessages"]) == 3 - finished
@@ -146,6 +147,7 @@ def test_a_processor_that_never_returns_cannot_keep_it_alive_and_costs_no_messag
     assert code == 1
     assert "did not return within the grace time" in said
     assert "Traceback" not in said
+    aws.elapse(20)  # until the polls that were open at the stop would be over
     queue = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
     assert queue["ApproximateNumberOfMessages"] == "1"
 

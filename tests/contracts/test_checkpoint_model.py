@@ -1,5 +1,6 @@
 """Whatever several workers do, in whatever order and at whatever time: each checkpoint does as a simple model does."""
 
+import itertools
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -33,13 +34,14 @@ class Workers(RuleBasedStateMachine):
     """Two workers with one checkpoint between them, beside the model."""
 
     claims = Bundle("claims")
+    numbers = itertools.count()
     open: Ledger
 
     def __init__(self) -> None:
         super().__init__()
         self.pages: dict[tuple[str, str], Page] = {}
         self.workers = [self.open.worker(), self.open.worker()]
-        self.run = f"{id(self)}-{self.open.time.at}"
+        self.run = next(self.numbers)  # logs of its own: the checkpoint outlives the machine
 
     @rule(target=claims, worker=WORKERS, log=st.sampled_from("ab"), processor=st.sampled_from("pq"))
     def claim(self, worker: int, log: str, processor: str) -> object:
