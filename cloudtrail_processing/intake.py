@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, TransientError
 from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.ports import BATCH, Clock, Queue
 from cloudtrail_processing.progress import Progress, ProgressState
-from cloudtrail_processing.retry import Backoff
+from cloudtrail_processing.retry import Backoff, first_of
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +104,9 @@ class Intake:
                 for _ in range(permits - received):
                     self._permits.release()
             if not limit:
-                await _first_of(self._gate.changed(), stopping.wait())
+                await first_of(self._gate.changed(), stopping.wait())
             elif pause > 0:
-                await _first_of(self._clock.sleep(pause), stopping.wait())
+                await first_of(self._clock.sleep(pause), stopping.wait())
 
     async def _take_permits(self, most: int) -> int:
         """One permit for certain, and as many more as are free."""
@@ -147,12 +147,3 @@ class Intake:
         self.last_error = known
         self._on_error(known)
         return self._backoff.delay(self.failed_polls)
-
-
-async def _first_of(*waits: Awaitable[Any]) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -1,16 +1,16 @@
 """A queue in memory with SQS's semantics."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import Any
 
 from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.letters import attributes as letter_attributes
 from cloudtrail_processing.ports import BATCH, LONGEST_INVISIBLE, Clock, EntryFailure, Letter, QueueInfo, Unsent
+from cloudtrail_processing.retry import first_of
 from cloudtrail_processing.testing.clock import ManualClock, Signal
 from cloudtrail_processing.testing.faults import Duplicate, FailEntries, Faults, LostResponse
 
@@ -181,7 +181,7 @@ class FakeQueue:
         while next(self._ready(), None) is None and (now := self.clock.monotonic()) < deadline:
             seen = self._changes
             times = [held.visible_at for held in list(self._held.values()) if held.visible_at > now]
-            await _first_of(
+            await first_of(
                 self.clock.sleep(min([deadline, *times]) - now),
                 self._changed.until(partial(self._has_changed_since, seen)),
             )
@@ -283,13 +283,3 @@ def _fail(fault: object, message: QueueMessage, index: int) -> EntryFailure | No
     if isinstance(fault, FailEntries) and fault.hits(index):
         return EntryFailure(message, fault.reason, gone=fault.gone)
     return None
-
-
-async def _first_of(*waits: Coroutine[Any, Any, None]) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
