@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 
-from cloudtrail_processing.cli.sweeping import complain, told
+from cloudtrail_processing.cli.sweeping import complain, in_words, told
 from cloudtrail_processing.cli.telling import FAILED, say
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.settings import Settings
@@ -161,9 +161,9 @@ def _told_of_records(summary: "Summary") -> str:
         "logs skipped": summary.skipped,
         "logs failed": sum(failed.log is not None for failed in summary.failed),
     }
-    return ", ".join(f"{what} {count:,}" for what, count in counts.items())
+    return in_words(counts)
 
 
 def by_class(counts: Counter[str]) -> str:
     """The error classes of dead letters, and how many there are of each, in words."""
-    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda it: (-it[1], it[0])))
+    return in_words(dict(sorted(counts.items(), key=lambda it: (-it[1], it[0]))))

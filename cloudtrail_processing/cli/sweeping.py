@@ -1,7 +1,7 @@
 """What ``process`` and ``replay`` show of a sweep: a bar while it goes on, counts and failures at its end."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def done(tally: Tally) -> str:
     """How far it came, in words."""
     counts = {"logs done": "logs", "delivered": "delivered", "filtered": "filtered", "logs failed": "failures"}
-    return ", ".join(f"{what} {tally[name]:,}" for what, name in counts.items())
+    return in_words({what: tally[name] for what, name in counts.items()})
 
 
 def told(summary: "Summary") -> str:
@@ -31,9 +31,15 @@ def told(summary: "Summary") -> str:
         "records": summary.records,
         "delivered": summary.delivered,
         "filtered": summary.filtered,
+        **({"duplicates": summary.duplicates} if summary.duplicates else {}),
         "logs skipped": summary.skipped,
         "logs failed": len(summary.failed),
     }
+    return in_words(counts)
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Counts, each behind what it counts, on one line."""
     return ", ".join(f"{what} {count:,}" for what, count in counts.items())
 
 
