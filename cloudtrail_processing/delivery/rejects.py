@@ -53,7 +53,7 @@ class Rejects:
     def _tell(self) -> None:
         if self._first is not None and self._quarantine is not None:
             logger.warning(
-                "%d bad record(s) of %s are in the quarantine, the first at index %d: %s; the good ones were delivered",
+                "%d bad record(s) of %s are in the quarantine, the first at index %d: %s; good ones are not held up",
                 self.count,
                 self._first.log.uri,
                 self._first.index,
