@@ -108,8 +108,9 @@ def test_a_certificate_is_fetched_once_by_all_threads_together(certificates: Sig
     assert sns.paths == [URL.removeprefix(f"https://{HOST}")]
 
 
-def test_it_serves_a_verifier(certificates: SigningCertificates) -> None:
+def test_it_serves_a_verifier(certificates: SigningCertificates, sns: Sns) -> None:
     SnsVerifier(certificates, now=lambda: NOW)(message(signed(NOTIFICATION, version="2")))
+    assert sns.connects == [f"{HOST}:443"]
 
 
 def test_a_redirect_is_not_followed(certificates: SigningCertificates, sns: Sns) -> None:
