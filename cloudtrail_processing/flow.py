@@ -86,13 +86,17 @@ class LogObject:
         return place if place.isprintable() else place.encode("unicode_escape").decode()
 
     @property
-    def id(self) -> str:
-        """Stable identity of the log's content: the uri, with the version or else the etag where known.
+    def version(self) -> str | None:
+        """What tells this content from any other under the same key: version or etag; None when nothing does.
 
-        Where versioning was suspended, every version is called "null", which tells nothing.
+        Where versioning was suspended every version is called "null", which tells nothing.
         """
-        version = self.etag if self.version_id in (None, "", "null") else self.version_id
-        return f"{self.uri}?{version}" if version else self.uri
+        return (self.etag if self.version_id in (None, "", "null") else self.version_id) or None
+
+    @property
+    def id(self) -> str:
+        """Stable identity of the log's content: the uri, with the version or else the etag where known."""
+        return f"{self.uri}?{self.version}" if self.version else self.uri
 
 
 @dataclass(frozen=True, slots=True)

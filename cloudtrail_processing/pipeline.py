@@ -240,7 +240,7 @@ class Pipeline:
         """
         if not job.has_checkpoint:
             return False
-        if work.inline or work.log.version_id or work.log.etag:
+        if work.inline or work.log.version:
             job.claim(work.log)
             return False
         self._check_bucket(work.log)

@@ -51,7 +51,7 @@ class Source:
         That the log is gone is for the download to find out: an answer without a body cannot tell a missing object
         from a missing bucket.
         """
-        if log.version_id or log.etag or not isinstance(self._store, Identifies):
+        if log.version or not isinstance(self._store, Identifies):
             return log
         try:
             known: LogObject = self._patiently(keep_going)(self._store.identify, log)
@@ -112,8 +112,7 @@ def as_read(log: LogObject, fetched: FetchedLog) -> LogObject:
 
     What is known of it stays as it is, unless the store contradicts: then it was overwritten since it was announced.
     """
-    is_known = bool(log.version_id or log.etag)
-    if is_known and _agree(log.version_id, fetched.version_id) and _agree(log.etag, fetched.etag):
+    if log.version and _agree(log.version_id, fetched.version_id) and _agree(log.etag, fetched.etag):
         return log
     return replace(log, etag=fetched.etag or log.etag, version_id=fetched.version_id or log.version_id)
 

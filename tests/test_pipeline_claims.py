@@ -320,3 +320,23 @@ def test_a_probe_that_fails_twice_tells_of_the_checkpoint_as_it_concerns_all_log
     store = Bench(faults=Faults([ConfigurationError("denied")] * 9)).store
     delivery = Delivery([Lane(Collecting(), checkpoint=Full())], user_code=UserCode())
     assert isinstance(Pipeline(store=store, delivery=delivery).probe(BARE), BookkeepingError)
+
+
+def test_a_version_that_tells_nothing_does_not_make_two_contents_one() -> None:
+    """Where versioning was suspended every version is "null": an overwritten log would pass for delivered."""
+    bench = Bench(store=(store := Suspended({("trail", KEY): BODY})))
+    announced = replace(BARE, version_id="null")
+    assert isinstance(bench.process(announced), Processed)
+    store.put("trail", KEY, log_body([record(9)]))
+    assert isinstance(bench.process(announced), Processed)
+    assert bench.sinks[0].ids == ids([*range(5), 9])
+
+
+class Suspended(FakeLogStore):
+    """A bucket whose versioning was suspended."""
+
+    def fetch(self, log: LogObject, *, limit: int) -> FetchedLog:
+        return replace(super().fetch(replace(log, version_id=None), limit=limit), version_id="null")
+
+    def identify(self, log: LogObject) -> LogObject:
+        return replace(super().identify(log), version_id="null")
