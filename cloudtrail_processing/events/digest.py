@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError
 
-from cloudtrail_processing.events.names import Part
+from cloudtrail_processing.events.deferred import Part
 from cloudtrail_processing.events.parsing import parse_object, to_bytes
 from cloudtrail_processing.events.values import parse_time
 

@@ -6,7 +6,7 @@ depends on the kind of caller and on the service. Unknown members are in ``model
 
 from typing import Any
 
-from cloudtrail_processing.events.names import Part
+from cloudtrail_processing.events.deferred import Part
 from cloudtrail_processing.events.values import as_bool
 
 

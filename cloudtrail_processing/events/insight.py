@@ -7,8 +7,8 @@ stores. Both forms are one class; ``InsightEvent.insight`` reads whichever is th
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from cloudtrail_processing.events.deferred import Part
 from cloudtrail_processing.events.event import CloudTrailEvent
-from cloudtrail_processing.events.names import Part
 from cloudtrail_processing.events.values import as_text, reach
 
 

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from cloudtrail_processing.events.actor import actor_of
+from cloudtrail_processing.events.deferred import Part
 from cloudtrail_processing.events.event import CloudTrailEvent
-from cloudtrail_processing.events.names import Part
 from cloudtrail_processing.events.values import as_text, parse_time, reach
 
 

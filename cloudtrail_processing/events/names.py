@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 _IRREGULAR: Final = MappingProxyType(
     {
@@ -32,9 +32,3 @@ def wire_name(name: str) -> str:
 def field_of(model: type[BaseModel], wire: object) -> str | None:
     """The Python name of the field that ``model`` reads from the wire name ``wire``; None when it declares none."""
     return next((name for name, field in model.model_fields.items() if field.alias == wire), None)
-
-
-class Part(BaseModel):
-    """Base of every object inside an event: frozen, read by wire names, unknown members kept in ``model_extra``."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, alias_generator=wire_name)

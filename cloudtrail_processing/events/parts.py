@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from cloudtrail_processing.events.names import Part
+from cloudtrail_processing.events.deferred import Part
 
 
 class Resource(Part):

@@ -3,27 +3,27 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict
 
-from cloudtrail_processing.events.forgiving import forgive
+from cloudtrail_processing.events.deferred import Deferred
 from cloudtrail_processing.events.metadata import EventMetadata, Origin, SourceLog
-from cloudtrail_processing.events.names import wire_name
 from cloudtrail_processing.events.parsing import parse_object, to_bytes, write_object
 
 _WITHOUT_RECORD: Final = (
     "this {} was made without a record, so it has no bytes, no free-form parts and no unknown fields; "
     "make events with from_json or from_dict"
 )
+_LONGEST_NUMBER: Final = 4300
+"""Digits: no more are read as an integer, see ``sys.get_int_max_str_digits``."""
 _set: Final = object.__setattr__
 
 
-class Record(BaseModel):
+class Record(Deferred):
     """A frozen model over one raw record. Fields that have a schema are validated, the rest is read when asked for."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, alias_generator=wire_name)
+    model_config = ConfigDict(extra="ignore")
 
-    # Slots instead of private attributes: pydantic would fill those for every event, which doubles the cost of one.
-    __slots__ = ("_index", "_odd", "_origin", "_parsed", "_raw")
+    __slots__ = ("_index", "_odd", "_origin", "_parsed")
 
     if TYPE_CHECKING:
         _raw: bytes
@@ -79,20 +79,19 @@ class Record(BaseModel):
 
     @classmethod
     def _build(cls, raw: bytes) -> Self:
-        # The hot path of the whole package: every call and every attribute set here costs each event.
-        event: Self | None
-        odd: tuple[str, ...] = ()
-        try:
-            event = cls.__pydantic_validator__.validate_json(raw)
-        except ValidationError:
-            event = None
-        if event is None:  # forgiven outside of the handler, so that no error drags refused values along
-            event, odd = forgive(cls, raw)
-        _set(event, "_raw", raw)
-        if odd:
-            _set(event, "_odd", odd)
+        # The decoder does not look at what it skips: whether it is UTF-8, or a number longer than Python reads.
+        event = cls._quickly(raw) if len(raw) < _LONGEST_NUMBER and raw.isascii() else None
+        if event is None:
+            event = cls._thoroughly(raw)
         kind = cls._kind_of(event)
         return event if kind is cls else kind.from_json(raw)
+
+    @classmethod
+    def _thoroughly(cls, raw: bytes) -> Self:
+        event, odd = cls._validated(raw)
+        _set(event, "_raw", raw)
+        _set(event, "_odd", odd)
+        return event
 
     @classmethod
     def _kind_of(cls, event: Self) -> type[Self]:
@@ -147,8 +146,9 @@ class Record(BaseModel):
 
         The event holds these values as they came. Free-form parts are never checked.
         """
-        odd: tuple[str, ...] = getattr(self, "_odd", ())
-        return odd
+        if not hasattr(self, "_odd"):
+            _set(self, "_odd", self._validated(self._raw)[1] if hasattr(self, "_raw") else ())
+        return self._odd
 
     @property
     def model_extra(self) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from cloudtrail_processing.events import (
     InsightEvent,
     NetworkActivityEvent,
 )
+from cloudtrail_processing.events.deferred import Part
 from cloudtrail_processing.events.forgiving import forgive, wire_path
-from cloudtrail_processing.events.names import Part
 
 Path: TypeAlias = tuple[str | int, ...]
 
