@@ -14,6 +14,7 @@ refuses, ``checkpoint`` remembers, ``quarantine`` keeps what is bad, and ``break
 
 from typing import TYPE_CHECKING, Any
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import (
     BookkeepingError,
     Claimed,
@@ -49,7 +50,6 @@ from cloudtrail_processing.events import (
 from cloudtrail_processing.files import Files
 from cloudtrail_processing.filters import EventFilter, SourceFilter, Where
 from cloudtrail_processing.flow import (
-    EventBatch,
     Failed,
     FetchedLog,
     Ignored,

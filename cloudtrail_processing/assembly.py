@@ -62,7 +62,7 @@ def open_quarantine(place: str, aws: AwsOptions) -> FolderQuarantine | S3Quarant
 
 
 def make_pipeline(
-    processors: Sequence[EventProcessor],
+    processors: Sequence[EventProcessor[Any]],
     *,
     settings: Settings,
     parts: Parts,
@@ -139,7 +139,7 @@ def _parser(settings: Settings, parts: Parts) -> Parser:
     return in_front(*guard, *([parts.parser] if parts.parser else []), limits=limits)
 
 
-def _lanes(processors: Sequence[EventProcessor], *, settings: Settings, parts: Parts) -> list[Lane]:
+def _lanes(processors: Sequence[EventProcessor[Any]], *, settings: Settings, parts: Parts) -> list[Lane]:
     wanted = _where(settings)
     lanes = [
         Lane(
@@ -188,7 +188,7 @@ def _where(settings: Settings) -> EventFilter | None:
     return functools.reduce(operator.or_, chosen) if chosen else None
 
 
-def _lane_filter(processor: EventProcessor, wanted: EventFilter | None) -> EventFilter | None:
+def _lane_filter(processor: EventProcessor[Any], wanted: EventFilter | None) -> EventFilter | None:
     if processor.filter is None:
         return wanted
     own = event_filter(processor.filter)

@@ -1,17 +1,15 @@
 """The values that travel between the stages, in order of appearance. All are frozen.
 
 ``QueueMessage`` → ``Notification`` | ``Ignored`` → ``LogObject`` → ``FetchedLog`` → records → events
-→ ``EventBatch`` → ``Outcome`` → ``Verdict``.
+→ ``EventBatch`` (in ``batch``) → ``Outcome`` → ``Verdict``.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import overload
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition
-from cloudtrail_processing.events import CloudTrailEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,38 +140,6 @@ class RejectedRecord:
     index: int
     raw: bytes = field(repr=False)
     error: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventBatch(Sequence[CloudTrailEvent]):
-    """Events of one log, in the order of the file, as a processor receives them.
-
-    ``first_index`` is the place of the first event among the log's records; filtered and rejected records leave
-    gaps. ``next_index`` is where reading goes on after this batch.
-    """
-
-    log: LogObject
-    events: tuple[CloudTrailEvent, ...] = field(repr=False)
-    first_index: int
-    next_index: int
-
-    @property
-    def id(self) -> str:
-        """Stable identity: the same log, cut the same way, gives the same id again. Use it as idempotency key."""
-        return f"{self.log.id}#{self.first_index}-{self.next_index}"
-
-    @overload
-    def __getitem__(self, index: int) -> CloudTrailEvent: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[CloudTrailEvent]: ...
-    def __getitem__(self, index: int | slice) -> CloudTrailEvent | Sequence[CloudTrailEvent]:
-        return self.events[index]
-
-    def __len__(self) -> int:
-        return len(self.events)
-
-    def __iter__(self) -> Iterator[CloudTrailEvent]:
-        return iter(self.events)
 
 
 # ── Outcome: what became of one log ──

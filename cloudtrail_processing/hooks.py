@@ -22,7 +22,7 @@ class Hooks:
 
     def __init__(
         self,
-        processors: Sequence[EventProcessor],
+        processors: Sequence[EventProcessor[Any]],
         *,
         user_code: UserCode,
         pool: Executor,
@@ -42,7 +42,7 @@ class Hooks:
         self._tell = tell
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="failures")
         self._untold: set[asyncio.Future[object]] = set()
-        self._started: list[EventProcessor] = []
+        self._started: list[EventProcessor[Any]] = []
         self.stuck = False
         """True when a hook did not return in time: its thread may keep the process from ending."""
 

@@ -114,14 +114,18 @@ class Records:
     Holds on to the inflated data while it lives; the ``bytes`` it hands out and ``start_of`` do not.
     """
 
-    __slots__ = ("_indexes", "_raws", "_start_of")
+    __slots__ = ("_indexes", "_raws", "_start_of", "are_checked")
 
     def __init__(
         self,
         raws: Sequence[bytes | msgspec.Raw],
         start_of: Callable[[int], int | None],
         indexes: Sequence[int] | None = None,
+        *,
+        are_checked: bool = False,
     ) -> None:
+        self.are_checked = are_checked
+        """True when each record is known to be valid JSON."""
         self._raws = raws
         self._start_of = start_of
         self._indexes: Sequence[int] = range(len(raws)) if indexes is None else indexes
@@ -143,6 +147,10 @@ class Records:
     def raw(self, index: int) -> bytes:
         """The exact bytes of a record, without the white space around it; ``IndexError`` when there is none."""
         return bytes(self._raws[index])
+
+    def holding(self, needles: Sequence[bytes]) -> Sequence[int] | None:
+        """The records that hold one of ``needles``, or of which that cannot be told; None when it is not worth it."""
+        return None
 
     def index_of(self, index: int) -> int:
         """Where record ``index`` of these stood in its log: at that same place, unless these are only some of it."""
@@ -221,9 +229,9 @@ def _split_native(data: bytes) -> Records | None:
     # left: the sum proves where each one lies. Otherwise each one has to be found.
     compact = _Compact(head.end(), array("Q", map(len, raws)))
     if _TAIL.fullmatch(data, compact.end):
-        return Records(raws, compact.start_of)
+        return Records(raws, compact.start_of, are_checked=True)
     starts = _found(raws, data, head.end())
-    return None if starts is None else Records(raws, starts.__getitem__)
+    return None if starts is None else Records(raws, starts.__getitem__, are_checked=True)
 
 
 class _Compact:

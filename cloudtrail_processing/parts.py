@@ -15,7 +15,7 @@ from cloudtrail_processing.processor import EventProcessor, ExceptionHandler
 from cloudtrail_processing.progress import ProgressReporter
 from cloudtrail_processing.settings import Settings
 
-Processors = EventProcessor | Iterable[EventProcessor]
+Processors = EventProcessor[Any] | Iterable[EventProcessor[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def aws_options(settings: Settings, parts: Parts) -> AwsOptions:
     )
 
 
-def processors_of(given: Processors | None, settings: Settings) -> tuple[EventProcessor, ...]:
+def processors_of(given: Processors | None, settings: Settings) -> tuple[EventProcessor[Any], ...]:
     """The processors given, else those that the settings name; checked, and at least one.
 
     Without any, every message would count as delivered, so that is a ``SettingsError``.
@@ -74,7 +74,7 @@ def processors_of(given: Processors | None, settings: Settings) -> tuple[EventPr
     return chosen
 
 
-def _each(given: Any) -> tuple[EventProcessor, ...]:
+def _each(given: Any) -> tuple[EventProcessor[Any], ...]:
     is_one = isinstance(given, EventProcessor | type) or not isinstance(given, Iterable)
     return (given,) if is_one else tuple(given)
 

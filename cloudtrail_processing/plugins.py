@@ -22,7 +22,7 @@ GROUP = "cloudtrail_processing.processors"
 """The entry-point group in which packages announce their processors."""
 
 
-def load_processor(name: str, options: Mapping[str, Any] | None = None) -> EventProcessor:
+def load_processor(name: str, options: Mapping[str, Any] | None = None) -> EventProcessor[Any]:
     """An instance of the processor called ``name``, made with ``options`` as keyword arguments.
 
     ``name`` is ``package.module:Class`` (the current folder is searched too) or an entry point of the group

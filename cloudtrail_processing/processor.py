@@ -4,22 +4,29 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, get_args, get_origin
 
 import tenacity
 from pydantic import BaseModel
 
+from cloudtrail_processing.batch import E, EventBatch
 from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition
+from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.events import EventFilter
-from cloudtrail_processing.flow import EventBatch, LogObject, QueueMessage
+from cloudtrail_processing.flow import LogObject, QueueMessage
 from cloudtrail_processing.ports import Checkpoint
 
 
-class EventProcessor:
+class EventProcessor(Generic[E]):
     """Receives the events of every log, batch by batch. Subclass it and write ``process``.
 
     One instance serves all data-plane threads of a process: ``process`` may run for several logs at once,
     so guard what you share. The methods may be plain or ``async``; async ones all run on one event loop of their own.
+
+    ``model`` is what it receives of each event, and all it pays for: a whole ``CloudTrailEvent``, a pydantic model of
+    its own with the few fields that it needs (in CloudTrail's names, or with these as aliases), or ``bytes``: the
+    record as it stands in the log, of which only the JSON was checked. ``EventProcessor[Login]`` says the same, also to
+    type checkers. A record that a model of your own refuses is a bad record: it goes to the quarantine.
 
     ``filter`` stands in front of this processor alone: an ``EventFilter``, such as ``Where(…)``, a callable from an
     event to a bool, or a method of the class. ``Options`` may name a pydantic model; options from the command line or
@@ -32,14 +39,17 @@ class EventProcessor:
     Answers to the Java library's ``EventsProcessor``.
     """
 
+    model: type = CloudTrailEvent
     filter: EventFilter | Callable[..., object] | None = None  # "...": type checkers, too, take functions for methods
     Options: ClassVar[type[BaseModel] | None] = None
     retry: tenacity.Retrying | None = None
     checkpoint: Checkpoint | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Keep a function of one event, put into the class as its filter, from being taken for a method."""
+        """Take the model from ``EventProcessor[Model]``, and a function put in as ``filter`` not for a method."""
         super().__init_subclass__(**options)
+        if "model" not in cls.__dict__ and isinstance(named := _named(cls), type):
+            cls.model = named
         own = cls.__dict__.get("filter")
         if inspect.isfunction(own) and len(inspect.signature(own).parameters) == 1:
             cls.filter = staticmethod(own)
@@ -56,7 +66,7 @@ class EventProcessor:
         """Called once in each process before the first batch. What it raises ends the worker before it receives."""
         return None
 
-    def process(self, batch: EventBatch) -> Awaitable[None] | None:
+    def process(self, batch: EventBatch[E]) -> Awaitable[None] | None:
         """Take one batch: 1 to ``batch_size`` events of one log, in the order of the file.
 
         Returning means that the events are safely taken: the message may be deleted, so do not keep them in memory for
@@ -70,6 +80,13 @@ class EventProcessor:
     def stop(self) -> Awaitable[None] | None:
         """Called once after the last batch, also when the worker ends by an error. Not called after a crash."""
         return None
+
+
+def _named(processor: type[EventProcessor[Any]]) -> object:
+    """What the class says in brackets: the ``Login`` of ``EventProcessor[Login]``."""
+    bases = getattr(processor, "__orig_bases__", ())
+    named = (get_args(base) for base in bases if isinstance(get_origin(base), type))
+    return next((found[0] for found in named if len(found) == 1), None)
 
 
 class Stage(StrEnum):

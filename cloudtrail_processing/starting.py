@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.processor import EventProcessor
@@ -12,7 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def started(processors: Sequence[EventProcessor], user_code: UserCode) -> Iterator[list[CloudTrailProcessingError]]:
+def started(
+    processors: Sequence[EventProcessor[Any]], user_code: UserCode
+) -> Iterator[list[CloudTrailProcessingError]]:
     """Start the processors, and stop them at the end, the last one first; the list then has what a ``stop`` raised.
 
     Raises ``ProcessorError`` when a ``start`` fails, after those before it were stopped.
@@ -25,7 +28,7 @@ def started(processors: Sequence[EventProcessor], user_code: UserCode) -> Iterat
         yield errors
 
 
-def _stop(processor: EventProcessor, user_code: UserCode, errors: list[CloudTrailProcessingError]) -> None:
+def _stop(processor: EventProcessor[Any], user_code: UserCode, errors: list[CloudTrailProcessingError]) -> None:
     try:
         user_code.call(f"stop of {processor.name}", processor.stop)
     except CloudTrailProcessingError as error:

@@ -64,7 +64,7 @@ class Worker:
         *,
         queue: Queue,
         pipeline: Pipeline,
-        processors: Sequence[EventProcessor],
+        processors: Sequence[EventProcessor[Any]],
         user_code: UserCode,
         clock: Clock,
         pace: Pace | None = None,

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.circuit import Circuit
 from cloudtrail_processing.delivery import Delivery, Lane
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
 from cloudtrail_processing.progress import ProgressReporter

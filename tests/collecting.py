@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import Disposition
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters import EventFilter, Header
-from cloudtrail_processing.flow import EventBatch, LogObject, RejectedRecord
+from cloudtrail_processing.flow import LogObject, RejectedRecord
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
 

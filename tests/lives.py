@@ -10,9 +10,9 @@ import threading
 import time
 from contextlib import closing
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint
 from cloudtrail_processing.files import Files
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.sweep import process
 

@@ -7,7 +7,7 @@ from typing import Any
 from bench import Bench, Recorder
 
 from cloudtrail_processing.app import SystemClock, run
-from cloudtrail_processing.flow import EventBatch
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.settings import Settings
 

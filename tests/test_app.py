@@ -17,8 +17,9 @@ import pytest
 from bench import BUCKET, Bench, Recorder
 
 from cloudtrail_processing.app import SystemClock, build, run
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import ConfigurationError, ProcessorError, SettingsError
-from cloudtrail_processing.flow import EventBatch, LogObject, Notification, QueueMessage
+from cloudtrail_processing.flow import LogObject, Notification, QueueMessage
 from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.processor import EventProcessor

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from collecting import Keeping
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import CorruptLog
 from cloudtrail_processing.files import Files
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.sweep import Summary, process

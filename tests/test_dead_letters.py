@@ -11,8 +11,9 @@ from bench import PACE, Bench, finished, run_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import ConfigurationError, Refuse, TransientError
-from cloudtrail_processing.flow import EventBatch, QueueMessage
+from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.letters import ERROR, MESSAGE_ID, RECEIVE_COUNT
 from cloudtrail_processing.ports import EntryFailure, Letter, Unsent
 from cloudtrail_processing.processor import Stage

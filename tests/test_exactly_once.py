@@ -8,9 +8,9 @@ from pathlib import Path
 
 import lives
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint
 from cloudtrail_processing.files import Files
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.reading import read_events
 from cloudtrail_processing.sweep import process

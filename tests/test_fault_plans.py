@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from bench import BUCKET, Bench, Inline, Recorder, finished, ids_of, key_of, log_of
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
     ConfigurationError,
@@ -26,7 +27,7 @@ from cloudtrail_processing.errors import (
     RetryLater,
     TransientError,
 )
-from cloudtrail_processing.flow import EventBatch, QueueMessage
+from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.ports import EntryFailure, QueueInfo
 from cloudtrail_processing.retry import Backoff
 from cloudtrail_processing.testing import Duplicate, FailEntries, Faults, Flipped, LostResponse, ManualClock, Truncated

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.flow import (
-    EventBatch,
     FetchedLog,
     Ignored,
     LogKind,

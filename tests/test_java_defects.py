@@ -16,10 +16,11 @@ from bench import BUCKET, PACE, Bench, Recorder, finished, ids_of, key_of, log_o
 
 from cloudtrail_processing.aws.failures import mapped
 from cloudtrail_processing.aws.session import AwsOptions, sqs_client
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import Disposition, ProcessorError, Refuse, TransientError
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.logs import source_filter
-from cloudtrail_processing.flow import EventBatch, FetchedLog, Ignored, LogObject, Notification, QueueMessage
+from cloudtrail_processing.flow import FetchedLog, Ignored, LogObject, Notification, QueueMessage
 from cloudtrail_processing.notification import in_front
 from cloudtrail_processing.ports import LONGEST_POLL
 from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "cloudtrail_processing"
 ROWS = [
     {"errors", "events", "properties"},
     {"flow", "loading", "spans", "usercode", "budget", "signals"},
-    {"keys", "ports", "filters", "settings", "counting", "times", "evidence", "buckets"},
+    {"batch", "keys", "ports", "filters", "settings", "counting", "times", "evidence", "buckets"},
     {
         "notification",
         "logfile",

@@ -24,9 +24,10 @@ from commands import invoke
 from cloudtrail_processing.aws.queue import SqsQueue
 from cloudtrail_processing.aws.session import AwsOptions, Credentials
 from cloudtrail_processing.aws.store import S3Store
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.cli.telling import JsonFormatter
 from cloudtrail_processing.errors import CloudTrailProcessingError, TransientError
-from cloudtrail_processing.flow import EventBatch, LogObject, QueueMessage
+from cloudtrail_processing.flow import LogObject, QueueMessage
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.progress import LoggingReporter, ProgressReporter, ProgressStatus, Reporters
 from cloudtrail_processing.reading import read_events

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.parts import processors_of
 from cloudtrail_processing.plugins import check_processor, load_processor
 from cloudtrail_processing.processor import EventProcessor

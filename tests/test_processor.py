@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import TransientError
 from cloudtrail_processing.events import CloudTrailEvent
-from cloudtrail_processing.flow import EventBatch, LogObject
+from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
 from cloudtrail_processing.testing.generator import batch, event
 

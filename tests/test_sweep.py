@@ -12,6 +12,7 @@ import pytest
 from collecting import AsyncCollecting, Collecting, Handler, Keeping, Reporter, Sink, causes, ids, log_body, record
 
 from cloudtrail_processing.aws.session import AwsOptions
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint
 from cloudtrail_processing.errors import (
     CorruptLog,
@@ -24,7 +25,7 @@ from cloudtrail_processing.errors import (
 )
 from cloudtrail_processing.files import Files
 from cloudtrail_processing.filters import Where
-from cloudtrail_processing.flow import EventBatch, LogObject
+from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.processor import EventProcessor

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from bench import PACE, Bench, Inline, Recorder, finished, ids_of, key_of, run_for, until
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import (
     ConfigurationError,
     Disposition,
@@ -21,7 +22,7 @@ from cloudtrail_processing.errors import (
     RetryLater,
     TransientError,
 )
-from cloudtrail_processing.flow import EventBatch, QueueMessage
+from cloudtrail_processing.flow import QueueMessage
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
 from cloudtrail_processing.retry import Backoff
 from cloudtrail_processing.testing import (

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from bench import PACE, Bench, Recorder, finished, ids_of, run_for, until
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import RetryLater, TransientError
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.ports import QueueInfo
 from cloudtrail_processing.retry import Backoff
 from cloudtrail_processing.testing import FakeQueue, Faults

@@ -17,8 +17,9 @@ from cloudtrail_processing import EventProcessor, Parts, Settings, build
 from cloudtrail_processing.app import SystemClock
 from cloudtrail_processing.assembly import make_pipeline
 from cloudtrail_processing.aws.queue import SqsQueue
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import ConfigurationError, LogGone, NotificationError, RetryLater, TransientError
-from cloudtrail_processing.flow import EventBatch, LogObject, QueueMessage
+from cloudtrail_processing.flow import LogObject, QueueMessage
 from cloudtrail_processing.ports import EntryFailure, QueueInfo
 from cloudtrail_processing.processor import Stage
 from cloudtrail_processing.testing import EmbeddedAws, FailEntries, Faults, LostResponse

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from bench import PACE, Bench, Inline, Recorder, finished, until
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import CredentialsError, Disposition, TransientError
-from cloudtrail_processing.flow import EventBatch, FetchedLog, LogObject
+from cloudtrail_processing.flow import FetchedLog, LogObject
 from cloudtrail_processing.hooks import UNTOLD, Hooks
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler, Failure, Stage
 from cloudtrail_processing.testing import FakeLogStore, Faults

@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.checkpoint import places
 from cloudtrail_processing.checkpoint.places import Place
 from cloudtrail_processing.checkpoint.sqlite_file import SqliteFile, told
 from cloudtrail_processing.errors import ClaimLost, ConfigurationError
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.ports import Claim
 
 _PLACES = (

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.events import CloudTrailEvent
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.processor import EventProcessor
 
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.events import CloudTrailEvent
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.processor import EventProcessor
 
 

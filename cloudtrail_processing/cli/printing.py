@@ -6,16 +6,16 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.cli.telling import printable
 from cloudtrail_processing.errors import Refuse
 from cloudtrail_processing.events import CloudTrailEvent
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.processor import EventProcessor
 
 
@@ -116,11 +116,12 @@ def _widths(console: Console) -> list[int]:
     return [column.share * room // shares or width for width, column in zip(fixed, _COLUMNS, strict=True)]
 
 
-class ForReader(EventProcessor):
+class ForReader(EventProcessor[Any]):
     """Passes batches on to a processor that prints, until nobody reads any more (``… | head``)."""
 
-    def __init__(self, printer: EventProcessor) -> None:
+    def __init__(self, printer: EventProcessor[Any]) -> None:
         self._printer = printer
+        self.model = printer.model
         self.has_left = False
         """True once standard output was closed by its reader."""
 
@@ -136,7 +137,7 @@ class ForReader(EventProcessor):
         except BrokenPipeError:
             self._give_up()
 
-    def process(self, batch: EventBatch) -> None:
+    def process(self, batch: EventBatch[Any]) -> None:
         """As the printer's; refuses the rest of the log when there is no reader any more."""
         try:
             if not self.has_left:

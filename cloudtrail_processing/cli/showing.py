@@ -43,7 +43,7 @@ class Show:
         self.tally = Tally() if can_be_live(console) else _Milestones(console, total=len(written))
 
     @property
-    def processors(self) -> tuple[EventProcessor, ...]:
+    def processors(self) -> tuple[EventProcessor[Any], ...]:
         """What the worker delivers to."""
         return self._overview, self._detector, self._proof
 

@@ -1,13 +1,15 @@
 """One log through all lanes: claimed, decoded window by window, delivered, written down."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cloudtrail_processing.delivery.holding import Holds, KeepGoing
-from cloudtrail_processing.delivery.lane import Lane, LaneFailure, LaneRun, never_stop
+from cloudtrail_processing.delivery.lane import Lane, LaneFailure, never_stop
 from cloudtrail_processing.delivery.rejects import Rejects
+from cloudtrail_processing.delivery.run import LaneRun
 from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.header import decode_header
@@ -128,7 +130,7 @@ class Job:
         filtered = resumed = 0
         interruption: list[LaneFailure] = []
         try:
-            for window in _windows(len(records), self._delivery.batch_size):
+            for window in self._windows(records):
                 active = self._active()
                 if not active:
                     break
@@ -136,7 +138,7 @@ class Job:
                 settled = min((run.position for run in active), default=0)
                 rejected, kept = self._decode(records, window, runs=active)
                 rejects.take(rejected)
-                filtered += len(window) - len(rejected) - len(kept)
+                filtered += window.stop - window.start - len(rejected) - len(kept)
                 resumed += sum(index < settled for index in kept) if window.start < settled else 0
                 self._flush(active, last=window.stop == len(records))
         except CloudTrailProcessingError as error:
@@ -154,24 +156,42 @@ class Job:
     def _active(self) -> list[LaneRun]:
         return [run for run in self._runs if run.failure is None and not run.is_finished]
 
+    def _windows(self, records: Records) -> Iterator["_Window"]:
+        """The records that any lane may want, so many at a time as a batch has."""
+        chosen = [run.begin(records) for run in self._active()]
+        count, size = len(records), self._delivery.batch_size
+        wanted = _together(chosen)
+        start = 0
+        for first in range(0, len(wanted), size):
+            indexes = wanted[first : first + size]
+            stop = count if first + size >= len(wanted) else indexes[-1] + 1
+            yield _Window(start, stop, indexes)
+            start = stop
+        if start < count:
+            yield _Window(start, count, ())
+
     def _decode(
-        self, records: Records, window: range, *, runs: Sequence[LaneRun]
-    ) -> tuple[list[RejectedRecord], set[int]]:
-        """Build what any lane may want, let each lane select; returns the bad records and which ones a lane wants.
+        self, records: Records, window: "_Window", *, runs: Sequence[LaneRun]
+    ) -> tuple[list[RejectedRecord], Collection[int]]:
+        """Build what any lane needs, let each lane select; returns the bad records and which ones a lane wants.
 
         Filters may be user code, so they run outside the decode slot.
         """
+        indexes = window.indexes
         with self._delivery.decode_slot:
             needs_headers = any(run.has_filter for run in runs)
-            headers = [decode_header(records.raw(index)) for index in window] if needs_headers else []
-        candidates = [run.candidates(window, headers) for run in runs]
-        indexes = sorted(set().union(*candidates))
+            headers = [decode_header(records.raw(index)) for index in indexes] if needs_headers else []
+        answers = [run.answers(indexes, headers) for run in runs]
+        needed = _together([run.needed(indexes, it) for run, it in zip(runs, answers, strict=True)])
         with self._delivery.decode_slot:
-            built = dict(zip(indexes, build(records, log=self.log, indexes=indexes), strict=True))
-        events = {index: event for index, event in built.items() if isinstance(event, CloudTrailEvent)}
-        rejected = [record for record in built.values() if isinstance(record, RejectedRecord)]
-        kept = set().union(*(run.select(events, wanted) for run, wanted in zip(runs, candidates, strict=True)))
-        return rejected, kept
+            built = dict(zip(needed, build(records, log=self.log, indexes=needed), strict=True))
+        bad = {index: it for index, it in built.items() if isinstance(it, RejectedRecord)}
+        events = {index: it for index, it in built.items() if isinstance(it, CloudTrailEvent)}
+        wanted = [run.select(indexes, it, events) for run, it in zip(runs, answers, strict=True)]
+        with self._delivery.decode_slot:
+            for run, chosen in zip(runs, wanted, strict=True):
+                bad |= run.take(chosen, events, log=self.log)
+        return [bad[index] for index in sorted(bad)], set(_together(wanted)).difference(bad)
 
     def _flush(self, runs: Sequence[LaneRun], *, last: bool) -> None:
         for run in runs:
@@ -180,5 +200,14 @@ class Job:
                 run.deliver(self.log)
 
 
-def _windows(count: int, size: int) -> Iterator[range]:
-    return (range(start, min(start + size, count)) for start in range(0, count, size))
+class _Window(NamedTuple):
+    """A stretch of the records, from ``start`` to before ``stop``; those of ``indexes`` have to be looked at."""
+
+    start: int
+    stop: int
+    indexes: Sequence[int]
+
+
+def _together(chosen: Sequence[Sequence[int]]) -> Sequence[int]:
+    """All indexes that are in one of these, in order."""
+    return chosen[0] if len(chosen) == 1 else sorted(set().union(*chosen))

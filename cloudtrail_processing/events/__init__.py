@@ -1,9 +1,9 @@
 """What CloudTrail says happened: typed, forgiving models of its events and digest files.
 
 Read from the inside out: ``names`` and ``values`` (how fields and single values are spelled), ``parsing`` and
-``forgiving`` (from bytes to a model, whatever stands in them), ``head`` and ``deferred`` (what is read at once, and what
-when it is asked for), ``identity`` and ``parts`` (typed parts), ``record`` (raw bytes, metadata, copies), ``event``, and
-the other kinds in ``insight`` and ``kinds``.
+``forgiving`` (from bytes to a model, whatever stands in them), ``head`` and ``deferred`` (what is read at once, and
+what later), ``identity`` and ``parts`` (typed parts), ``record`` (raw bytes, metadata, copies), ``event``, and the
+other kinds in ``insight`` and ``kinds``.
 """
 
 from cloudtrail_processing.events.actor import actor_of

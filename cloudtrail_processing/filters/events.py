@@ -30,6 +30,10 @@ class EventFilter(ABC):
         del header
         return None
 
+    def needles(self) -> tuple[bytes, ...] | None:
+        """One of these stands in every record that is wanted, unless its texts are escaped; None: nobody can say."""
+        return None
+
     @abstractmethod
     def on_event(self, event: CloudTrailEvent) -> bool:
         """The last word on one event."""

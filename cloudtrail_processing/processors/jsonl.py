@@ -10,7 +10,7 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
-from cloudtrail_processing.flow import EventBatch
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.processor import EventProcessor
 
 STDOUT = "-"

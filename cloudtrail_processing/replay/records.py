@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cloudtrail_processing.assembly import make_pipeline, open_quarantine, opened
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import CloudTrailProcessingError, CorruptLog, SettingsError
-from cloudtrail_processing.flow import EventBatch, Failed, FetchedLog, LogObject, Processed, RejectedRecord
+from cloudtrail_processing.flow import Failed, FetchedLog, LogObject, Processed, RejectedRecord
 from cloudtrail_processing.logfile import Records
 from cloudtrail_processing.parts import Parts, Processors, aws_options, processors_of
 from cloudtrail_processing.pipeline import Pipeline
@@ -144,12 +145,13 @@ class _LeftThere:
         """They are kept: this replay has read them from there."""
 
 
-class _Noting(EventProcessor):
+class _Noting(EventProcessor[Any]):
     """A processor as it is, on batches that tell the places of their records in the log, not on the shelf."""
 
-    def __init__(self, processor: EventProcessor, shelf: _Shelf) -> None:
+    def __init__(self, processor: EventProcessor[Any], shelf: _Shelf) -> None:
         self._processor = processor
         self._shelf = shelf
+        self.model = processor.model
         self.filter = processor.filter
         self.retry = processor.retry
 
@@ -160,10 +162,9 @@ class _Noting(EventProcessor):
     def start(self) -> Any:
         return self._processor.start()
 
-    def process(self, batch: EventBatch) -> Any:
-        places = [event.metadata.index or 0 for event in batch]
-        events = (event.raw for event in batch)
-        self._shelf.hand_out((batch.log, index, raw) for index, raw in zip(places, events, strict=True))
+    def process(self, batch: EventBatch[Any]) -> Any:
+        places = batch.indexes
+        self._shelf.hand_out((batch.log, index, batch.raw(place)) for place, index in enumerate(places))
         return self._processor.process(replace(batch, first_index=places[0], next_index=places[-1] + 1))
 
     def stop(self) -> Any:

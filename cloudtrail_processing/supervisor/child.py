@@ -45,7 +45,7 @@ class Assignment:
 
     settings: Settings
     patience: float
-    processors: Sequence[EventProcessor] | None = None
+    processors: Sequence[EventProcessor[Any]] | None = None
     setup: Setup | None = None
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint
 from cloudtrail_processing.errors import ClaimLost, ConfigurationError
-from cloudtrail_processing.flow import EventBatch, LogObject
+from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.testing import event
 
 LOG = LogObject("trail", "log.json.gz", etag="e1")

@@ -10,10 +10,11 @@ import pytest
 from commands import PATIENCE, invoke, on_terminal, surroundings
 from rich.console import Console
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.cli.overview import Overview, Proof
 from cloudtrail_processing.cli.showing import Show
 from cloudtrail_processing.events import CloudTrailEvent
-from cloudtrail_processing.flow import EventBatch, LogObject
+from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.logfile import inflate, split
 from cloudtrail_processing.testing import GeneratedLog, Generator, batch, event
 

@@ -7,17 +7,12 @@ from typing import Any, TypeVar
 from matrix.life import PACE, SOON, Blow, Life
 from matrix.world import ALLOWED, BATCH_SIZE, NOISE, VISIBILITY, name_of
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.circuit import Circuit
 from cloudtrail_processing.delivery import Delivery, Lane
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters import EventFilter, Header, SourceFilter
-from cloudtrail_processing.flow import (
-    EventBatch,
-    FetchedLog,
-    LogObject,
-    QueueMessage,
-    RejectedRecord,
-)
+from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage, RejectedRecord
 from cloudtrail_processing.logfile import split
 from cloudtrail_processing.notification import parse
 from cloudtrail_processing.pipeline import Pipeline

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from collecting import AsyncCollecting, Collecting, Handler, Reporter, Sink
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import (
     CorruptLog,
     Disposition,
@@ -16,7 +17,7 @@ from cloudtrail_processing.errors import (
     TransientError,
 )
 from cloudtrail_processing.filters import Where
-from cloudtrail_processing.flow import EventBatch, LogObject, RejectedRecord
+from cloudtrail_processing.flow import LogObject, RejectedRecord
 from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.processor import EventProcessor

@@ -14,8 +14,8 @@ from bench import Bench
 from supervised import Dying, InFolder, Lingering, LingeringUnready, Orderly, broken, fakes, lives, pids, until
 
 from cloudtrail_processing.app import SystemClock
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, ProcessorError, SettingsError
-from cloudtrail_processing.flow import EventBatch
 from cloudtrail_processing.health import HealthState
 from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.settings import Settings

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.events import CloudTrailEvent
-from cloudtrail_processing.flow import EventBatch, LogKind, LogObject
+from cloudtrail_processing.flow import LogKind, LogObject
 from cloudtrail_processing.testing.generator import callers
 from cloudtrail_processing.testing.generator.api import Call
 from cloudtrail_processing.testing.generator.cast import make_cast
