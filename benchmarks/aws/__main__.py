@@ -1,0 +1,53 @@
+"""``python -m benchmarks.aws --logs FOLDER``: serve until the process is ended; its port is told as a line of JSON."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import json
+import signal
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.aws.control import Server
+from benchmarks.aws.http import Connection
+
+_BACKLOG = 1000
+
+
+async def _serve(server: Server, port: int) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    listening = await loop.create_server(
+        lambda: Connection(server.serve, server.traffic), "127.0.0.1", port, backlog=_BACKLOG
+    )
+    print(json.dumps({"port": listening.sockets[0].getsockname()[1]}), flush=True)
+    await server.sqs.keep_time()
+
+
+def _bodies(folder: Path) -> list[bytes]:
+    bodies = [path.read_bytes() for path in sorted(folder.glob("*.json.gz"))]
+    if not bodies:
+        raise SystemExit(f"there is no log in {folder}")
+    return bodies
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.aws", description="SQS and S3 in memory.")
+    parser.add_argument("--logs", type=Path, required=True, help="folder of 000000.json.gz, 000001.json.gz, …")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--sqs-ms", type=float, default=15, help="until SQS answers")
+    parser.add_argument("--s3-ms", type=float, default=40, help="until the first byte of S3")
+    chosen = parser.parse_args()
+    server = Server(_bodies(chosen.logs), sqs_ms=chosen.sqs_ms, s3_ms=chosen.s3_ms)
+    gc.freeze()
+    with contextlib.suppress(asyncio.CancelledError):
+        uvloop.run(_serve(server, chosen.port))
+
+
+if __name__ == "__main__":
+    main()
