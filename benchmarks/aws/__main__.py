@@ -14,6 +14,7 @@ from benchmarks.aws.control import Server
 from benchmarks.aws.http import Connection
 
 _BACKLOG = 1000
+_RARELY = (100_000, 100, 1000)  # a deep queue is many objects, and none of them is in a cycle
 
 
 async def _serve(server: Server, port: int) -> None:
@@ -45,6 +46,7 @@ def main() -> None:
     chosen = parser.parse_args()
     server = Server(_bodies(chosen.logs), sqs_ms=chosen.sqs_ms, s3_ms=chosen.s3_ms)
     gc.freeze()
+    gc.set_threshold(*_RARELY)
     with contextlib.suppress(asyncio.CancelledError):
         uvloop.run(_serve(server, chosen.port))
 

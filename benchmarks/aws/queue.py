@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from math import ceil
 from typing import Any
 
 from benchmarks.aws.logs import announcement
@@ -61,7 +60,7 @@ class Queue:
         self._ready: deque[Message] = deque()
         self._known: dict[int, Message] = {}
         self._slots: dict[int, list[int]] = {}
-        self._slot = _slot_of(0)
+        self._slot = _slot()
 
     def fill(self, logs: range) -> None:
         """One message for each log; they are made when they are received."""
@@ -78,7 +77,7 @@ class Queue:
     def receive(self, most: int, *, seconds: float) -> list[Message]:
         """Up to ``most`` messages, each hidden for so long."""
         self.come_back()
-        now, slot = _now(), _slot_of(seconds)
+        now, slot = _now(), _slot_after(seconds)
         received: list[Message] = []
         while len(received) < most and (message := self._next()) is not None:
             message.count += 1
@@ -110,14 +109,14 @@ class Queue:
         if message is None or message.due == _VISIBLE:
             return False
         if seconds > 0:
-            self._hide(message, _slot_of(seconds))
+            self._hide(message, _slot_after(seconds))
         else:
             self._return(message)
         return True
 
     def come_back(self) -> None:
         """Show all messages whose time is over."""
-        now = _slot_of(0)
+        now = _slot()
         while self._slot < now:
             self._slot += 1
             for number in self._slots.pop(self._slot, ()):
@@ -161,6 +160,11 @@ def _now() -> int:
     return int(time.time() * 1000)
 
 
-def _slot_of(seconds: float) -> int:
-    """The slot of time so many seconds from now; a wait of any length ends in a slot that has not begun."""
-    return ceil((time.monotonic() + seconds) * _SLOTS)
+def _slot(seconds: float = 0) -> int:
+    """The slot of time so many seconds from now."""
+    return int((time.monotonic() + seconds) * _SLOTS)
+
+
+def _slot_after(seconds: float) -> int:
+    """The first slot that begins when so many seconds are over: never one that was looked at before."""
+    return _slot(seconds) + 1

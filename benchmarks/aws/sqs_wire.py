@@ -17,8 +17,13 @@ _JSON = ("Content-Type: application/x-amz-json-1.0", f"x-amzn-RequestId: {_REQUE
 _XML = ("Content-Type: text/xml", f"x-amzn-RequestId: {_REQUEST}")
 _NAMESPACE = 'xmlns="http://queue.amazonaws.com/doc/2012-11-05/"'
 _METADATA = f"<ResponseMetadata><RequestId>{_REQUEST}</RequestId></ResponseMetadata>"
-_LISTS = {"AttributeName": "AttributeNames", "MessageAttributeName": "MessageAttributeNames"}
-_LISTS["MessageSystemAttributeName"] = "MessageSystemAttributeNames"
+_NAMES = {
+    "AttributeName": "AttributeNames",
+    "MessageAttribute": "MessageAttributes",
+    "MessageAttributeName": "MessageAttributeNames",
+    "MessageSystemAttributeName": "MessageSystemAttributeNames",
+}
+"""What is numbered in forms, and its name in JSON."""
 _MAPS = {"Attributes": ("Attribute", "Name", "Value"), "MessageAttributes": ("MessageAttribute", "Name", "Value")}
 _TAGS = {"Messages": "Message", "Failed": "BatchResultErrorEntry"}
 
@@ -94,19 +99,18 @@ def read_form(request: Request) -> tuple[str, dict[str, Any]]:
 
 def _put(tree: dict[str, Any], parts: list[str], value: str) -> None:
     first, *rest = parts
-    if first.endswith("RequestEntry"):
-        first = "Entries"
-    if not rest:
-        tree[_LISTS.get(first, first)] = value
+    name = "Entries" if first.endswith("RequestEntry") else _NAMES.get(first, first)
+    if rest:
+        _put(tree.setdefault(name, {}), rest, value)
     else:
-        _put(tree.setdefault(_LISTS.get(first, first), {}), rest, value)
+        tree[name] = value
 
 
 def _plain(value: Any) -> Any:
     """Numbered parts as a list, those with names and values as a mapping."""
     if not isinstance(value, dict):
         return value
-    inside = {("MessageAttributes" if name == "MessageAttribute" else name): _plain(it) for name, it in value.items()}
+    inside = {name: _plain(it) for name, it in value.items()}
     if not all(name.isdigit() for name in inside):
         return inside
     items = [inside[name] for name in sorted(inside, key=int)]
