@@ -14,7 +14,13 @@ from benchmarks.aws.logs import ACCOUNT, REGION
 from benchmarks.aws.queue import Message, Queue
 
 MAIN, DEAD = "bench", "bench-dead"
-_ATTRIBUTES = {"VisibilityTimeout": "30", "MessageRetentionPeriod": "345600", "DelaySeconds": "0"}
+_ATTRIBUTES = {
+    "VisibilityTimeout": "30",
+    "MessageRetentionPeriod": "345600",
+    "DelaySeconds": "0",
+    "ReceiveMessageWaitTimeSeconds": "0",
+    "MaximumMessageSize": "262144",
+}
 _MOST = 10
 _TICK = 0.1
 
