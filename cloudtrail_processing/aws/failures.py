@@ -11,8 +11,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import botocore.exceptions as boto
+from typing import TYPE_CHECKING
 
 from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
@@ -21,6 +20,9 @@ from cloudtrail_processing.errors import (
     LogGone,
     TransientError,
 )
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +177,8 @@ def code_of(error: BaseException) -> str:
 
     obstore has no field for it: it quotes S3's answer (an XML document) in its text.
     """
-    if isinstance(error, boto.ClientError):
-        return str(error.response.get("Error", {}).get("Code", ""))
+    if answered := _answered(error):
+        return str(answered.response.get("Error", {}).get("Code", ""))
     text = str(error)
     if found := re.search(r"<Code>([^<]{1,100})</Code>", text) or re.search(r"status code: (\d{3})", text):
         return found[1]
@@ -246,6 +248,8 @@ def _names(error: BaseException, code: str) -> Iterator[str]:
         if number := _OS_ERROR.search(str(error)):
             yield errno.errorcode.get(int(number[1]), "")
         if provider := _PROVIDER.search(str(error)):
+            from botocore import exceptions as boto
+
             yield provider[2] or ""
             yield from (kind.__name__ for kind in getattr(boto, provider[1], Exception).__mro__)
     yield from (kind.__name__ for kind in type(error).__mro__)
@@ -254,13 +258,20 @@ def _names(error: BaseException, code: str) -> Iterator[str]:
 def _in_context(error: BaseException, rule: _Rule) -> _Rule:
     """What the same name means in another place."""
     text = str(error)
-    if isinstance(error, boto.ClientError):
-        if rule is not _LATER and _SIGNING_IN.match(error.operation_name):
+    if answered := _answered(error):
+        if rule is not _LATER and _SIGNING_IN.match(answered.operation_name):
             return _CREDENTIALS
-        return _NAME if rule is _GONE and error.operation_name not in _READING else rule
+        return _NAME if rule is _GONE and answered.operation_name not in _READING else rule
     if _is_obstores(error) and rule not in (_LATER, _HANDLES) and _PROVIDER.search(text):
         return _CREDENTIALS
     return next((by_text for said, by_text in _BY_TEXT if said.search(text)), rule)
+
+
+def _answered(error: BaseException) -> "ClientError | None":
+    """The error when it is botocore's for what a service answered."""
+    from botocore.exceptions import ClientError
+
+    return error if isinstance(error, ClientError) else None
 
 
 def _is_obstores(error: BaseException) -> bool:
@@ -269,14 +280,16 @@ def _is_obstores(error: BaseException) -> bool:
 
 def _wrapped(error: BaseException) -> BaseException | None:
     """The error that a client library met and put into one of its own."""
-    inner = getattr(error, "kwargs", {}).get("error") if isinstance(error, boto.BotoCoreError) else error.__cause__
+    from botocore.exceptions import BotoCoreError
+
+    inner = getattr(error, "kwargs", {}).get("error") if isinstance(error, BotoCoreError) else error.__cause__
     return inner if isinstance(inner, BaseException) else None
 
 
 def _said(error: BaseException) -> str:
     """What the service said, in brackets: AccessDenied names the missing permission there."""
-    if isinstance(error, boto.ClientError):
-        text = str(error.response.get("Error", {}).get("Message", ""))
+    if answered := _answered(error):
+        text = str(answered.response.get("Error", {}).get("Message", ""))
     elif found := re.search(r"<Message>([^<]*)</Message>", str(error)):
         text = html.unescape(found[1])
     else:

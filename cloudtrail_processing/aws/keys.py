@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from cloudtrail_processing.aws.failures import mapped
 from cloudtrail_processing.aws.session import AwsOptions, boto3_session, s3_client
 from cloudtrail_processing.errors import SettingsError
@@ -14,6 +12,7 @@ from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.times import TimeRange, days_of
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_s3.client import S3Client
 
 
@@ -36,7 +35,7 @@ class S3Keys:
         uri: str,
         options: AwsOptions | None = None,
         *,
-        session: boto3.Session | None = None,
+        session: "boto3.Session | None" = None,
         page_size: int = 1000,
         everything: bool = False,
         times: TimeRange | None = None,

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import botocore.exceptions
-
 from cloudtrail_processing.aws.failures import code_of
 from cloudtrail_processing.aws.once import Once
 from cloudtrail_processing.errors import ConfigurationError, NotAllowed, SettingsError
@@ -75,9 +73,11 @@ class BucketOwners:
 
 def _answers(ask: Callable[..., Any], **question: Any) -> bool:
     """True when S3 answers, False when it denies access; everything else is raised."""
+    from botocore.exceptions import ClientError
+
     try:
         ask(**question)
-    except botocore.exceptions.ClientError as error:
+    except ClientError as error:
         if code_of(error) in _DENIED:
             return False
         raise

@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import boto3
-
 from cloudtrail_processing.aws.failures import mapped
 from cloudtrail_processing.aws.session import AwsOptions, boto3_session, s3_client
 from cloudtrail_processing.errors import ConfigurationError, LogGone, SettingsError
 from cloudtrail_processing.quarantine import SUFFIX, StoredQuarantine
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_s3.client import S3Client
 
 
@@ -30,7 +29,7 @@ class S3Quarantine(StoredQuarantine):
         uri: str,
         options: AwsOptions | None = None,
         *,
-        session: boto3.Session | None = None,
+        session: "boto3.Session | None" = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         scheme, _, rest = uri.partition("://")

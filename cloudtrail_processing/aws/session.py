@@ -2,22 +2,24 @@
 
 Credentials come from boto3's own chain (environment, profile, SSO, role, container, instance) unless some are
 given outright; endpoint URLs may come from that chain as well (``AWS_ENDPOINT_URL``, ``endpoint_url`` of a profile).
+
+AWS's libraries take a quarter of a second to import. Whoever writes a processor, tests it, reads files or supervises
+processes has no use for them: in ``aws`` they are imported where the first client is made.
 """
 
+import functools
 import re
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
-from aiobotocore.config import AioConfig
-from aiobotocore.session import AioSession
-from botocore.config import Config
-
 from cloudtrail_processing.ports import LONGEST_POLL
 
 if TYPE_CHECKING:
+    import boto3
+    import botocore.session
+    from botocore.loaders import Loader
     from mypy_boto3_s3.client import S3Client
     from types_aiobotocore_sqs.client import SQSClient
 
@@ -56,20 +58,28 @@ class AwsOptions:
     credentials: Credentials | None = field(default=None, repr=False)
 
 
-def boto3_session(options: AwsOptions) -> boto3.Session:
+def boto3_session(options: AwsOptions) -> "boto3.Session":
     """A boto3 session for these options. Raises botocore's ``ProfileNotFound``; boto3 is not asked for anything yet."""
+    import boto3
+    import botocore.session
+
     keys = options.credentials
-    return boto3.Session(
+    core = botocore.session.Session(profile=options.profile)
+    session = boto3.Session(
+        botocore_session=core,
         region_name=options.region,
-        profile_name=options.profile,
         aws_access_key_id=keys.access_key if keys else None,
         aws_secret_access_key=keys.secret_key if keys else None,
         aws_session_token=keys.token if keys else None,
     )
+    _share(core)  # now: boto3 had put a folder of its own into what it found there
+    return session
 
 
-def s3_client(session: boto3.Session, options: AwsOptions, *, region: str | None = None) -> "S3Client":
+def s3_client(session: "boto3.Session", options: AwsOptions, *, region: str | None = None) -> "S3Client":
     """A boto3 client for S3 in ``region``, else the session's; ``meta`` tells the endpoint and region it found."""
+    from botocore.config import Config
+
     config = Config(
         connect_timeout=options.connect_timeout,
         read_timeout=options.read_timeout,
@@ -86,6 +96,9 @@ def sqs_client(queue_url: str, options: AwsOptions) -> AbstractAsyncContextManag
     The Java library's 10 s read time-out under its 20 s poll killed every idle poll (W4). One try more is left to
     botocore, for pooled connections that the service had closed; the rest of retrying is ours.
     """
+    from aiobotocore.config import AioConfig
+    from aiobotocore.session import AioSession
+
     keys = options.credentials
     config = AioConfig(
         connect_timeout=options.connect_timeout,
@@ -94,7 +107,9 @@ def sqs_client(queue_url: str, options: AwsOptions) -> AbstractAsyncContextManag
         tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
-    return AioSession(profile=options.profile).create_client(
+    session = AioSession(profile=options.profile)
+    _share(session)
+    return session.create_client(
         "sqs",
         region_name=queue_region(queue_url) or options.region,
         endpoint_url=options.endpoint_url or _queue_endpoint(queue_url),
@@ -110,6 +125,8 @@ def dynamodb_client(options: AwsOptions) -> Any:
 
     It answers in milliseconds, and claims run out: nobody waits long for an answer that does not come.
     """
+    from botocore.config import Config
+
     config = Config(
         connect_timeout=min(options.connect_timeout, _QUICK),
         read_timeout=min(options.read_timeout, _QUICK),
@@ -119,6 +136,22 @@ def dynamodb_client(options: AwsOptions) -> Any:
     )
     session: Any = boto3_session(options)  # without boto3's stubs for DynamoDB there is no type to give
     return session.client("dynamodb", endpoint_url=options.endpoint_url, config=config)
+
+
+def _share(session: "botocore.session.Session") -> None:
+    """Let the session use what others of this process have read of services."""
+    session.register_component("data_loader", _descriptions(session.get_config_variable("data_path")))
+
+
+@functools.cache
+def _descriptions(path: str | None) -> "Loader":
+    """What botocore knows of endpoints and services, read once in a process: it is megabytes of JSON.
+
+    ``path`` is AWS_DATA_PATH, where an operator may have put more.
+    """
+    from botocore.loaders import create_loader
+
+    return create_loader(path)
 
 
 def queue_region(queue_url: str) -> str | None:

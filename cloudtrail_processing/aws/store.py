@@ -9,12 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import boto3
-import botocore.exceptions
-import obstore
-import obstore.store
-from obstore.auth.boto3 import Boto3CredentialProvider
-
 from cloudtrail_processing.aws.failures import is_wrong_region, mapped
 from cloudtrail_processing.aws.owners import BucketOwners
 from cloudtrail_processing.aws.session import AwsOptions, boto3_session, s3_client
@@ -22,7 +16,10 @@ from cloudtrail_processing.errors import LogTooLarge
 from cloudtrail_processing.flow import FetchedLog, LogObject
 
 if TYPE_CHECKING:
+    import boto3
+    import obstore.store
     from mypy_boto3_s3.client import S3Client
+    from obstore.auth.boto3 import Boto3CredentialProvider
 
 T = TypeVar("T")
 
@@ -54,7 +51,7 @@ class S3Store:
         self,
         options: AwsOptions | None = None,
         *,
-        session: boto3.Session | None = None,
+        session: "boto3.Session | None" = None,
         owners: Sequence[str] = (),
     ) -> None:
         self._options = options or AwsOptions()
@@ -124,6 +121,8 @@ class S3Store:
             return self._buckets[name]
 
     def _open(self, name: str, *, region: str | None) -> "_Bucket":
+        import obstore.store
+
         client = self._client(region)
         endpoint = client.meta.endpoint_url
         options = self._options
@@ -149,22 +148,25 @@ class S3Store:
             self._clients[region] = s3_client(self._boto3(), self._options, region=region)
         return self._clients[region]
 
-    def _provider(self) -> Boto3CredentialProvider:
+    def _provider(self) -> "Boto3CredentialProvider":
+        from botocore.exceptions import NoCredentialsError
+        from obstore.auth.boto3 import Boto3CredentialProvider
+
         if self._credentials is None:
             session = self._boto3()
             if session.get_credentials() is None:
-                raise botocore.exceptions.NoCredentialsError
+                raise NoCredentialsError
             self._credentials = Boto3CredentialProvider(session, ttl=_CREDENTIALS_LIVE)
         return self._credentials
 
-    def _boto3(self) -> boto3.Session:
+    def _boto3(self) -> "boto3.Session":
         self._session = self._session or boto3_session(self._options)
         return self._session
 
 
 @dataclass(frozen=True, slots=True)
 class _Bucket:
-    store: obstore.store.S3Store
+    store: "obstore.store.S3Store"
     client: "S3Client"
     payer: bool
 
@@ -176,11 +178,11 @@ class _Bucket:
             answer = self.client.head_object(Bucket=log.bucket, Key=log.key, **self._optional(log))
             etag = _bare(answer.get("ETag"))
             return replace(log, version_id=answer.get("VersionId"), etag=etag, size=answer["ContentLength"])
-        meta = obstore.head(self.store, log.key)
+        meta = self.store.head(log.key)
         return replace(log, version_id=meta["version"], etag=_bare(meta["e_tag"]), size=meta["size"])
 
     def _read(self, log: LogObject, limit: int) -> FetchedLog:
-        result = obstore.get(self.store, log.key, options={"version": log.version_id} if log.version_id else None)
+        result = self.store.get(log.key, options={"version": log.version_id} if log.version_id else None)
         meta = result.meta
         _check_size(log, meta["size"], limit=limit)
         return FetchedLog(
@@ -219,9 +221,11 @@ def _bare(etag: str | None) -> str | None:
 
 def _region_of(bucket: str, client: "S3Client") -> str | None:
     """Ask S3 where a bucket lies; it tells even when it denies the rest."""
+    from botocore.exceptions import ClientError
+
     try:
         answer: Any = client.head_bucket(Bucket=bucket)
-    except botocore.exceptions.ClientError as error:
+    except ClientError as error:
         answer = error.response
     region = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region")
     return str(region) if region else None

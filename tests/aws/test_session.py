@@ -1,4 +1,6 @@
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,3 +101,17 @@ def test_credentials_come_from_boto3s_chain(monkeypatch: pytest.MonkeyPatch) -> 
     found = boto3_session(AwsOptions()).get_credentials()
     assert found is not None
     assert found.access_key == "from-environment"
+
+
+def test_sessions_share_what_botocore_has_read_of_services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def loader() -> Any:
+        session: Any = boto3_session(AwsOptions(region="eu-west-1"))
+        return session._session.get_component("data_loader")
+
+    shared = loader()
+    paths = list(shared.search_paths)
+    assert loader() is shared
+    assert shared.search_paths == paths, "it does not grow by a folder for each session"
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    assert str(tmp_path) in loader().search_paths
+    assert str(tmp_path) not in shared.search_paths
