@@ -25,6 +25,12 @@ def check_count(data: bytes, limit: int) -> None:
         _count_spans(data, limit)
 
 
+def check_number(number: int, limit: int) -> None:
+    """Raises ``LogTooLarge`` when ``number``, which is known, is more than ``limit``."""
+    if number > limit:
+        raise _too_many(limit)
+
+
 def records_array(data: bytes) -> int:
     """The place of the records in a JSON text: of the one array ``Records`` of an object, or of a bare array.
 

@@ -12,22 +12,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from operator import add
 from typing import Self
 
 import msgspec
 from isal import igzip_lib
 
 from cloudtrail_processing import spans
-from cloudtrail_processing.counting import check_count, records_array
+from cloudtrail_processing.counting import check_count, check_number, records_array
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.events.metadata import Origin
 from cloudtrail_processing.flow import LogObject, RejectedRecord
+from cloudtrail_processing.needles import Haystack
 
 _MAGIC = b"\x1f\x8b"
 _RATIO_FREE = 2**20
 _LONGEST_TOLD = 2**32 - 1
 _PIECE = 2**20
+_ROOM = 8
+"""Bytes per allowed record: records that a text of so many holds take no more memory than the largest log may take."""
 _DamagedStream: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub says an instance
 
 
@@ -114,7 +118,7 @@ class Records:
     Holds on to the inflated data while it lives; the ``bytes`` it hands out and ``start_of`` do not.
     """
 
-    __slots__ = ("_indexes", "_raws", "_start_of", "are_checked")
+    __slots__ = ("_haystack", "_indexes", "_raws", "_start_of")
 
     def __init__(
         self,
@@ -122,10 +126,9 @@ class Records:
         start_of: Callable[[int], int | None],
         indexes: Sequence[int] | None = None,
         *,
-        are_checked: bool = False,
+        haystack: Haystack | None = None,
     ) -> None:
-        self.are_checked = are_checked
-        """True when each record is known to be valid JSON."""
+        self._haystack = haystack
         self._raws = raws
         self._start_of = start_of
         self._indexes: Sequence[int] = range(len(raws)) if indexes is None else indexes
@@ -148,13 +151,31 @@ class Records:
         """The exact bytes of a record, without the white space around it; ``IndexError`` when there is none."""
         return bytes(self._raws[index])
 
+    def raws(self, indexes: Sequence[int]) -> Sequence[bytes]:
+        """The same of several records."""
+        return list(map(bytes, map(self._raws.__getitem__, indexes)))
+
+    @property
+    def are_checked(self) -> bool:
+        """True when each record is known to be valid JSON; known of whole logs only, and of intact ones."""
+        return self._haystack is not None and self._haystack.is_utf8
+
     def holding(self, needles: Sequence[bytes]) -> Sequence[int] | None:
-        """The records that hold one of ``needles``, or of which that cannot be told; None when it is not worth it."""
-        return None
+        """The records that hold one of ``needles`` or of which nobody can tell, in order; all that are no objects, too.
+
+        ``EventFilter.needles`` says what a needle is. None when it is cheaper to read all records, as when more than a
+        quarter of them would be named; and always for records that are not checked.
+        """
+        return None if self._haystack is None else self._haystack.holding(needles)
 
     def index_of(self, index: int) -> int:
         """Where record ``index`` of these stood in its log: at that same place, unless these are only some of it."""
         return self._indexes[index]
+
+    def indexes_of(self, indexes: Sequence[int]) -> tuple[int, ...]:
+        """The same of several records."""
+        is_whole = self._indexes == range(len(self._raws))
+        return tuple(indexes if is_whole else map(self._indexes.__getitem__, indexes))
 
     @property
     def start_of(self) -> Callable[[int], int | None]:
@@ -176,9 +197,14 @@ def split(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Records:
     JSON or cut short, when anything follows it, and when there is no array ``Records``, or more than one; and
     ``LogTooLarge`` when there are more than ``limits.records`` of them, before they take memory.
     """
-    check_count(data, limits.records)
+    if len(data) > _ROOM * limits.records:
+        check_count(data, limits.records)
     records = _split_native(data)
-    return _split_other(data) if records is None else records
+    if records is None:
+        check_count(data, limits.records)
+        return _split_other(data)
+    check_number(len(records), limits.records)
+    return records
 
 
 def build(records: Records, *, log: LogObject, indexes: Iterable[int]) -> Iterator[CloudTrailEvent | RejectedRecord]:
@@ -229,9 +255,9 @@ def _split_native(data: bytes) -> Records | None:
     # left: the sum proves where each one lies. Otherwise each one has to be found.
     compact = _Compact(head.end(), array("Q", map(len, raws)))
     if _TAIL.fullmatch(data, compact.end):
-        return Records(raws, compact.start_of, are_checked=True)
+        return Records(raws, compact.start_of, haystack=Haystack(data, lambda: compact.starts))
     starts = _found(raws, data, head.end())
-    return None if starts is None else Records(raws, starts.__getitem__, are_checked=True)
+    return None if starts is None else Records(raws, starts.__getitem__, haystack=Haystack(data, lambda: starts))
 
 
 class _Compact:
@@ -246,11 +272,12 @@ class _Compact:
         return self._first + sum(self._lengths) + max(0, len(self._lengths) - 1)
 
     @cached_property
-    def _starts(self) -> "array[int]":
-        return array("Q", accumulate((length + 1 for length in self._lengths[:-1]), initial=self._first))
+    def starts(self) -> "array[int]":
+        commas = range(len(self._lengths))
+        return array("Q", map(add, accumulate(self._lengths, initial=self._first), commas))
 
     def start_of(self, index: int) -> int:
-        return self._starts[index]
+        return self.starts[index]
 
 
 def _found(raws: Sequence[msgspec.Raw], data: bytes, place: int) -> "array[int] | None":

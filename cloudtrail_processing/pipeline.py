@@ -258,13 +258,13 @@ class Pipeline:
             self._check_bucket(work.log)
         fetch = partial(self._source.fetch, work.log, room=room, message=work.message, keep_going=work.keep_going)
         fetched = fetch()
-        log = as_read(job.log, fetched)
-        job.become(log)
+        job.become(as_read(job.log, fetched))
         if job.is_settled:
             return Skipped(work.log, "it was delivered before, says the checkpoint")
-        room.hold(inflated_size(fetched.body, limits=self._source.limits))
+        room.hold(size := inflated_size(fetched.body, limits=self._source.limits))
+        job.expect(size)
         try:
-            records = self._source.records(fetched, log=log, again=fetch)
+            records = self._source.records(fetched, log=job.log, again=fetch, turn=job.turn)
         except CloudTrailProcessingError as error:
             return self._failures.of_log(work.log, [work.failure(Stage.READ, error)])
         return self._told(work, job.run(records))

@@ -48,7 +48,7 @@ class EventProcessor(Generic[E]):
     def __init_subclass__(cls, **options: Any) -> None:
         """Take the model from ``EventProcessor[Model]``, and a function put in as ``filter`` not for a method."""
         super().__init_subclass__(**options)
-        if "model" not in cls.__dict__ and isinstance(named := _named(cls), type):
+        if "model" not in cls.__dict__ and isinstance(named := _named(cls), type) and named is not Any:
             cls.model = named
         own = cls.__dict__.get("filter")
         if inspect.isfunction(own) and len(inspect.signature(own).parameters) == 1:

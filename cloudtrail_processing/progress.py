@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar, assert_never
+from types import TracebackType
+from typing import Any, Self, TypeVar, assert_never
 
 from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.flow import Failed, Ignored, LogObject, Outcome, Processed, QueueMessage, Skipped
@@ -101,14 +101,38 @@ class Reporters(ProgressReporter):
 
 
 class Step:
-    """A step in progress; ``result`` records what will be reported at its end."""
+    """A step: reported when its block begins, and when it ends, as failed when an exception goes through.
 
-    def __init__(self, status: ProgressStatus) -> None:
-        self.status = status
+    A class and not a generator, because every log has five steps.
+    """
+
+    __slots__ = ("_facts", "_log", "_message", "_reporter", "_state", "_token")
+
+    def __init__(
+        self, reporter: ProgressReporter, state: ProgressState, message: QueueMessage | None, log: LogObject | None
+    ) -> None:
+        self._reporter = reporter
+        self._state = state
+        self._message = message
+        self._log = log
+        self._token: object = None
+        self._facts: dict[str, Any] = {}
 
     def result(self, **facts: object) -> None:
         """Set fields of the status that is reported at the end."""
-        self.status = replace(self.status, **facts)  # type: ignore[arg-type]
+        self._facts.update(facts)
+
+    def __enter__(self) -> Self:
+        status = ProgressStatus(self._state, self._message, self._log)
+        self._token = _tell(self._reporter.report_start, status)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        ended = {"succeeded": self._facts.get("succeeded") is not False} if error is None else _failed(error)
+        status = ProgressStatus(self._state, self._message, self._log, **self._facts | ended)
+        _tell(self._reporter.report_end, status, self._token)
 
 
 class Progress:
@@ -117,22 +141,13 @@ class Progress:
     def __init__(self, reporter: ProgressReporter) -> None:
         self._reporter = reporter
 
-    @contextmanager
-    def step(
-        self, state: ProgressState, *, message: QueueMessage | None = None, log: LogObject | None = None
-    ) -> Iterator[Step]:
-        """Report the start now and the end when the block ends; an exception is reported as failure and goes on."""
-        step = Step(ProgressStatus(state, message=message, log=log))
-        token = _tell(self._reporter.report_start, step.status)
-        try:
-            yield step
-        except BaseException as error:
-            step.result(succeeded=False, error=error)
-            raise
-        else:
-            step.result(succeeded=step.status.succeeded is not False)
-        finally:
-            _tell(self._reporter.report_end, step.status, token)
+    def step(self, state: ProgressState, *, message: QueueMessage | None = None, log: LogObject | None = None) -> Step:
+        """A step, to be used as a context manager; an exception is reported as failure and goes on."""
+        return Step(self._reporter, state, message, log)
+
+
+def _failed(error: BaseException) -> dict[str, Any]:
+    return {"succeeded": False, "error": error}
 
 
 def _tell(report: Callable[..., T], *arguments: object) -> T | None:

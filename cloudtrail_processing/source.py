@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -83,15 +84,23 @@ class Source:
             step.result(size=len(fetched.body))
             return fetched
 
-    def records(self, fetched: FetchedLog, *, log: LogObject, again: Callable[[], FetchedLog]) -> Records:
-        """The raw records of a stored log; ``CorruptLog`` that says which log it was.
+    def records(
+        self,
+        fetched: FetchedLog,
+        *,
+        log: LogObject,
+        again: Callable[[], FetchedLog],
+        turn: AbstractContextManager[None],
+    ) -> Records:
+        """The raw records of a stored log, read when it is its ``turn``; ``CorruptLog`` that says which log it was.
 
         A body may be damaged on the way without the connection noticing. Where its ETag does not prove that it is what
         lies in the bucket, it is fetched ``again``: it has to come the same way each time to be believed corrupt, else
         that is a ``TransientError``.
         """
         try:
-            return self._splitter(inflate(fetched.body, limits=self.limits))
+            with turn:
+                return self._splitter(inflate(fetched.body, limits=self.limits))
         except CorruptLog as error:
             if log.bucket and not _is_whole(fetched) and any(again().body != fetched.body for _ in range(_SURE)):
                 raise TransientError(f"{log.uri}: {error}; it was damaged on the way, as it came otherwise") from error

@@ -1,7 +1,6 @@
 """From the records of one log to processors: nothing lost, nothing twice, each processor on its own lane."""
 
 import gc
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -299,6 +298,16 @@ def test_what_a_header_decides_against_builds_no_event(deliver: Deliver) -> None
     assert deliver([UNBUILDABLE], sink) == Delivered(1, delivered=0, filtered=1, rejected=0, failures=())
 
 
+def test_a_filter_that_names_bytes_wants_the_same_as_one_that_looks_at_every_event(deliver: Deliver) -> None:
+    records = [record(n, eventName="DeleteUser" if n % 50 == 7 else "GetUser") for n in range(300)]
+    searching, looking = Collecting(wants=Where(event_name="Delete*")), Collecting(wants=lambda it: it.event_name > "E")
+    alone, beside = Collecting(wants=Where(event_name="Delete*")), Collecting(wants=lambda it: it.event_name < "E")
+    assert deliver(records, searching, looking).filtered == 0
+    assert deliver(records, alone).filtered == 294
+    deliver(records, beside)
+    assert searching.ids == alone.ids == beside.ids == ids(range(7, 300, 50))
+
+
 def test_the_same_record_is_rejected_when_one_lane_wants_it(deliver: Deliver) -> None:
     result = deliver([UNBUILDABLE], Collecting(wants=Where(event_name="Y")), Collecting(wants=Where(event_name="X")))
     assert result.rejected == 1
@@ -310,20 +319,18 @@ def test_what_a_header_decides_for_is_not_asked_of_the_event(deliver: Deliver) -
     assert wants.asked.count("event") == 1
 
 
-def test_filters_run_outside_the_decode_slot(deliver: Deliver) -> None:
-    """They may be slow user code; the slot is for one thread at a time."""
-    slot = threading.Lock()
+def test_filters_run_while_it_is_nobodys_turn(deliver: Deliver) -> None:
+    """They may be slow user code; only one thread at a time has its turn."""
     free: list[bool] = []
 
     def wants(_: object) -> bool:
-        free.append(not slot.locked())
+        free.append(not turns.is_taken)
         return True
 
-    deliver(
-        [record(1), record(2)],
-        Collecting(wants=Filter(header=lambda _: wants(_) and None, event=wants)),
-        decode_slot=slot,
-    )
+    lane = Lane(Collecting(), Filter(header=lambda _: wants(_) and None, event=wants))
+    delivery = Delivery([lane], user_code=UserCode())
+    turns = delivery.turns
+    delivery.begin(LOG).run(split(log_body([record(1), record(2)])))
     assert free == [True] * 4
 
 

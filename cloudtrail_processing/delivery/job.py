@@ -1,8 +1,7 @@
 """One log through all lanes: claimed, decoded window by window, delivered, written down."""
 
-import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +15,11 @@ from cloudtrail_processing.filters.header import decode_header
 from cloudtrail_processing.flow import LogObject, RejectedRecord
 from cloudtrail_processing.logfile import Records, build
 from cloudtrail_processing.ports import Quarantine
+from cloudtrail_processing.turns import Turns
 from cloudtrail_processing.usercode import UserCode
+
+_SMALL = 2**18
+"""Inflated bytes that are read before Python would let another thread go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +49,14 @@ class Delivery:
         batch_size: int = 100,
         quarantine: Quarantine | None = None,
         holds: Holds | None = None,
-        decode_slot: AbstractContextManager[object] | None = None,
     ) -> None:
-        """``decode_slot`` lets one thread decode at a time; more would only fight for the interpreter."""
+        """``batch_size`` events at most are handed out in one call."""
         self.lanes = tuple(lanes)
         self.user_code = user_code
         self.batch_size = batch_size
         self.quarantine = quarantine
         self.holds = holds or Holds()
-        self.decode_slot = threading.Lock() if decode_slot is None else decode_slot
+        self.turns = Turns()
 
     def begin(self, log: LogObject, *, keep_going: KeepGoing = never_stop) -> "Job":
         """Open the work on one log; ``end`` it, whatever happens."""
@@ -74,6 +76,9 @@ class Job:
         # A filter that fails cannot tell: its failure is told in the end, with the name of its processor.
         self._runs = [run for run in self._runs if run.may_want(log)]
         self.log = log
+        self._turn = delivery.turns.join()
+        self.turn: AbstractContextManager[None] = self._turn
+        """To be held by whoever parses anything of this log, and never around a filter or a processor."""
 
     @property
     def is_wanted(self) -> bool:
@@ -112,8 +117,14 @@ class Job:
             self.claim(log)
         self.log = log
 
+    def expect(self, size: int) -> None:
+        """The log inflates to so many bytes: a small one need not wait for its turn."""
+        if size <= _SMALL:
+            self.turn = nullcontext()
+
     def end(self) -> None:
-        """Let go of every claim. May be repeated."""
+        """Let go of every claim, and of the turn. May be repeated."""
+        self._turn.end()
         for run in self._runs:
             run.release(self._delivery.holds)
 
@@ -178,17 +189,17 @@ class Job:
         Filters may be user code, so they run outside the decode slot.
         """
         indexes = window.indexes
-        with self._delivery.decode_slot:
-            needs_headers = any(run.has_filter for run in runs)
-            headers = [decode_header(records.raw(index)) for index in indexes] if needs_headers else []
+        needs_headers = any(run.has_filter for run in runs)
+        with self.turn if needs_headers else nullcontext():
+            headers = list(map(decode_header, records.raws(indexes))) if needs_headers else []
         answers = [run.answers(indexes, headers) for run in runs]
         needed = _together([run.needed(indexes, it) for run, it in zip(runs, answers, strict=True)])
-        with self._delivery.decode_slot:
+        with self.turn:
             built = dict(zip(needed, build(records, log=self.log, indexes=needed), strict=True))
         bad = {index: it for index, it in built.items() if isinstance(it, RejectedRecord)}
         events = {index: it for index, it in built.items() if isinstance(it, CloudTrailEvent)}
         wanted = [run.select(indexes, it, events) for run, it in zip(runs, answers, strict=True)]
-        with self._delivery.decode_slot:
+        with self.turn:
             for run, chosen in zip(runs, wanted, strict=True):
                 bad |= run.take(chosen, events, log=self.log)
         return [bad[index] for index in sorted(bad)], set(_together(wanted)).difference(bad)

@@ -1,6 +1,7 @@
 """What a processor receives of a record: the whole event, a pydantic model of its own, or the bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import methodcaller
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -8,13 +9,14 @@ from pydantic import BaseModel, ValidationError
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.events import CloudTrailEvent
 
-Read = Callable[[bytes], Any]
+Read = Callable[[Sequence[bytes]], Sequence[Any]]
 
 _SHOWN = 3  # places in an error text
+_is_object = methodcaller("startswith", b"{")
 
 
 def reader_of(model: object) -> Read | None:
-    """What makes ``model`` of a record's bytes, and raises ValueError, with nothing of the data in it, where it cannot.
+    """What makes ``model`` of each record, and raises ValueError, with nothing of the data in it, where it cannot.
 
     None for ``CloudTrailEvent``, which every lane can share. Raises ``SettingsError`` for what is no model.
     """
@@ -23,20 +25,24 @@ def reader_of(model: object) -> Read | None:
     if model is bytes:
         return _checked
     if isinstance(model, type) and issubclass(model, CloudTrailEvent):
-        return model.from_json
+        return _each(model.from_json)
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return _validator_of(model)
+        return _each(_validator_of(model))
     raise SettingsError(f"the model of a processor is a pydantic model or bytes, not {model!r:.80}")
 
 
-def _checked(raw: bytes) -> bytes:
-    """The bytes of an object: their JSON was checked when the log was split."""
-    if not raw.startswith(b"{"):
+def _checked(raws: Sequence[bytes]) -> Sequence[bytes]:
+    """The bytes of objects: their JSON was checked when the log was split."""
+    if not all(map(_is_object, raws)):
         raise ValueError("no JSON object")
-    return raw
+    return raws
 
 
-def _validator_of(model: type[BaseModel]) -> Read:
+def _each(read: Callable[[bytes], Any]) -> Read:
+    return lambda raws: list(map(read, raws))
+
+
+def _validator_of(model: type[BaseModel]) -> Callable[[bytes], Any]:
     validate = model.__pydantic_validator__.validate_json
 
     def read(raw: bytes) -> Any:

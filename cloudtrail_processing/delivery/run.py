@@ -1,7 +1,7 @@
 """One processor's way through one log: what it wants, what waits for its next batch, how far it came."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.delivery.bookkeeping import bookkeeping
 from cloudtrail_processing.delivery.holding import Hold, Holds, KeepGoing
 from cloudtrail_processing.delivery.lane import Lane, LaneFailure
+from cloudtrail_processing.delivery.model import Read
 from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.header import Header
@@ -22,6 +23,8 @@ Answers = Mapping[int, bool | None]
 
 _Waiting = tuple[int, Any]
 """The index of a record, and what the processor receives of it."""
+_Items = Mapping[int, Any]
+_Refused = Mapping[int, RejectedRecord]
 _NO_RECORDS = Records.of(())
 
 
@@ -140,27 +143,38 @@ class LaneRun:
 
         What a checkpoint says was delivered before is looked at, too, but does not wait again.
         """
-        refused: dict[int, RejectedRecord] = {}
-        if self._lane.read is None:
-            found = {index: events[index] for index in wanted}
-        else:
-            found, refused = self._read(wanted, log)
+        found, refused = self._items(wanted, events, log)
         settled = self.position
         self._waiting += found.items() if settled == 0 else [it for it in found.items() if it[0] >= settled]
         return refused
 
-    def _read(self, wanted: Sequence[int], log: LogObject) -> tuple[dict[int, Any], dict[int, RejectedRecord]]:
+    def _items(
+        self, wanted: Sequence[int], events: Mapping[int, CloudTrailEvent], log: LogObject
+    ) -> tuple[_Items, _Refused]:
+        read = self._lane.read
+        return ({it: events[it] for it in wanted}, {}) if read is None else self._read(wanted, read, log)
+
+    def _read(self, wanted: Sequence[int], read: Read, log: LogObject) -> tuple[_Items, _Refused]:
         """The records as the processor's own model, and those that it refuses."""
+        found: _Items = {}
+        refused: _Refused = {}
+        raws = self._records.raws(wanted)
+        with self._failing(f"the model of processor {self._lane.name}"):
+            try:
+                found = dict(zip(wanted, read(raws), strict=True))
+            except ValueError:
+                found, refused = self._read_each(zip(wanted, raws, strict=True), read, log)
+        return found, refused
+
+    def _read_each(self, records: Iterable[tuple[int, bytes]], read: Read, log: LogObject) -> tuple[_Items, _Refused]:
         found: dict[int, Any] = {}
         refused: dict[int, RejectedRecord] = {}
-        with self._failing(f"the model of processor {self._lane.name}"):
-            for index in wanted:
-                raw = self._records.raw(index)
-                try:
-                    found[index] = self._lane.read(raw) if self._lane.read else raw
-                except ValueError as error:
-                    place, reason = self._records.index_of(index), f"processor {self._lane.name}: {error}"
-                    refused[index] = RejectedRecord(log=log, index=place, raw=raw, error=reason)
+        for index, raw in records:
+            try:
+                found[index] = read((raw,))[0]
+            except ValueError as error:
+                place, reason = self._records.index_of(index), f"processor {self._lane.name}: {error}"
+                refused[index] = RejectedRecord(log=log, index=place, raw=raw, error=reason)
         return found, refused
 
     def has_batch(self, *, last: bool) -> bool:
@@ -186,8 +200,8 @@ class LaneRun:
     def _batch(self, log: LogObject, fresh: Collection[_Waiting], *, first: int, after: int) -> EventBatch[Any]:
         indexes, items = zip(*fresh, strict=True)
         has_bytes = isinstance(items[0], CloudTrailEvent | bytes)
-        raws = () if has_bytes else tuple(map(self._records.raw, indexes))
-        places = tuple(map(self._records.index_of, indexes))
+        raws = () if has_bytes else tuple(self._records.raws(indexes))
+        places = self._records.indexes_of(indexes)
         return EventBatch(log, items, first_index=first, next_index=after, indexes=places, raws=raws)
 
     def _process(self, batch: EventBatch[Any]) -> None:

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, Self
@@ -11,7 +11,17 @@ from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.events import CloudTrailEvent, parse_time
 from cloudtrail_processing.events.values import as_text, reach
 from cloudtrail_processing.filters.header import Header
-from cloudtrail_processing.filters.matching import AddressTest, TextTest, is_glob, known, moment, texts_of
+from cloudtrail_processing.filters.matching import (
+    AddressTest,
+    Texts,
+    TextTest,
+    is_address,
+    is_glob,
+    known,
+    moment,
+    texts_of,
+)
+from cloudtrail_processing.filters.needles import Needles, needles_of
 from cloudtrail_processing.flow import LogKind, LogObject
 
 Test = Callable[[Any], bool]
@@ -138,26 +148,51 @@ def _since_by_log(test: Test, log: LogObject) -> bool | None:
     return None if test(log.slot_time) else False
 
 
+# ── needles: what was asked → what the bytes of a record that has it must hold ──
+
+
+def _nothing_in_bytes(wanted: object) -> None:
+    """Nothing can be searched for: it is derived, no text, or stands in most records."""
+    del wanted
+
+
+def _texts_in_bytes(wanted: Texts) -> Needles | None:
+    return needles_of(texts_of("a text", wanted))
+
+
+def _names_in_bytes(wanted: Texts) -> Needles | None:
+    """Addresses can be spelled in many ways, the names of services cannot."""
+    return None if any(map(is_address, texts_of("a name", wanted))) else _texts_in_bytes(wanted)
+
+
 # ── the table ──
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Field:
-    """One thing that can be asked. ``in_header`` gives None for what is absent, ``_CANNOT_TELL`` to ask the event."""
+    """One thing that can be asked. ``in_header`` gives None for what is absent, ``_CANNOT_TELL`` to ask the event.
+
+    ``in_bytes`` only tells of a text that the record has as it is: that of an attribute that nothing else fills.
+    """
 
     in_event: Callable[[CloudTrailEvent], object]
     in_header: Callable[[Header], object]
     test: Callable[[str, Any], Test] = TextTest
     by_log: Callable[[Any, LogObject], bool | None] = _nothing_by_log
+    in_bytes: Callable[[Any], Needles | None] = _nothing_in_bytes
     spelled: Callable[[str, tuple[str, ...]], object] = lambda _, values: values
 
 
-def _text(*path: str, test: Callable[[str, Any], Test] = TextTest) -> _Field:
-    return _Field(in_event=_at(*path), in_header=_at(*path), test=test)
+def _text(*path: str) -> _Field:
+    return _Field(in_event=_at(*path), in_header=_at(*path))
+
+
+def _telling(*path: str) -> _Field:
+    return replace(_text(*path), in_bytes=_texts_in_bytes)
 
 
 def _texts(*paths: tuple[str, ...]) -> _Field:
-    return _Field(in_event=_at_each(*paths), in_header=_at_each(*paths), test=_any_text)
+    return _Field(in_event=_at_each(*paths), in_header=_at_each(*paths), test=_any_text, in_bytes=_texts_in_bytes)
 
 
 def _moment(
@@ -176,8 +211,8 @@ def _moment(
 _ISSUER = ("user_identity", "session_context", "session_issuer")
 _FIELDS = MappingProxyType(
     {
-        "event_source": _text("event_source"),
-        "event_name": _text("event_name"),
+        "event_source": _telling("event_source"),
+        "event_name": _telling("event_name"),
         "account_id": _Field(
             in_event=lambda event: event.account_id, in_header=_account_in_header, by_log=_account_by_log
         ),
@@ -191,13 +226,13 @@ _FIELDS = MappingProxyType(
         "failed": _Field(
             in_event=lambda event: event.failed, in_header=_failed_in_header, test=_flag, spelled=_spelled_flag
         ),
-        "error_code": _text("error_code"),
+        "error_code": _telling("error_code"),
         "identity_type": _text("user_identity", "type"),
         "arn": _texts(("user_identity", "arn"), (*_ISSUER, "arn")),
         "user_name": _texts(("user_identity", "user_name"), (*_ISSUER, "user_name")),
-        "principal_id": _text("user_identity", "principal_id"),
-        "source_ip": _text("source_ip_address", test=AddressTest),
-        "user_agent": _text("user_agent"),
+        "principal_id": _telling("user_identity", "principal_id"),
+        "source_ip": replace(_text("source_ip_address"), test=AddressTest, in_bytes=_names_in_bytes),
+        "user_agent": _telling("user_agent"),
         "category": _Field(
             in_event=lambda event: event.category,
             in_header=_category_in_header,
@@ -250,6 +285,10 @@ class Condition:
     def on_event(self, event: CloudTrailEvent) -> bool:
         """Whether the event has what was asked for."""
         return self._test(self._field.in_event(event)) is not self.negated
+
+    def needles(self) -> Needles | None:
+        """Bytes of which every record that has what was asked for holds one; None when nothing can be said."""
+        return None if self.negated else self._field.in_bytes(self.wanted)
 
     def __str__(self) -> str:
         return f"{self.name}{'!' if self.negated else ''}={self.wanted!r}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.header import Header
 from cloudtrail_processing.filters.matching import both, either, opposite, plain_callable
+from cloudtrail_processing.filters.needles import Needles, any_of, best_of
 from cloudtrail_processing.flow import LogObject
 
 EventCallable = Callable[[CloudTrailEvent], object]
@@ -30,8 +31,15 @@ class EventFilter(ABC):
         del header
         return None
 
-    def needles(self) -> tuple[bytes, ...] | None:
-        """One of these stands in every record that is wanted, unless its texts are escaped; None: nobody can say."""
+    def needles(self) -> Needles | None:
+        r"""Bytes of which every wanted record holds one at least; None, as here, when nothing can be said. Asked once.
+
+        Records without any are passed over unread, at a fifth of what their headers would cost. A needle is a run of
+        printable ASCII without ``"``, ``/`` and ``\``; where a text has one of these, the run may begin with it, and
+        it may begin and end with the quotes around the text: ``b'"DeleteUser"'``, ``b'"Delete'``, ``b'/Admin"'``.
+        Records with such characters written as ``\u00XX`` are read in any case. Each needle costs a scan of the
+        log, some 0.04 µs per record. One that is missing here loses the events that it would have found.
+        """
         return None
 
     @abstractmethod
@@ -79,6 +87,9 @@ class _And(EventFilter):
     def on_header(self, header: Header) -> bool | None:
         return both(self._first.on_header(header), self._second.on_header(header))
 
+    def needles(self) -> Needles | None:
+        return best_of((self._first.needles(), self._second.needles()))
+
     def on_event(self, event: CloudTrailEvent) -> bool:
         return self._first.on_event(event) and self._second.on_event(event)
 
@@ -96,6 +107,9 @@ class _Or(EventFilter):
 
     def on_header(self, header: Header) -> bool | None:
         return either(self._first.on_header(header), self._second.on_header(header))
+
+    def needles(self) -> Needles | None:
+        return any_of(self._first.needles(), self._second.needles())
 
     def on_event(self, event: CloudTrailEvent) -> bool:
         return self._first.on_event(event) or self._second.on_event(event)

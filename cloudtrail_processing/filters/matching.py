@@ -106,6 +106,11 @@ def is_glob(text: str) -> bool:
     return "*" in text or "?" in text
 
 
+def is_address(text: str) -> bool:
+    """True when ``text`` spells an address or a network: others may spell the same one."""
+    return _CIDR.fullmatch(text) is not None or _address(text) is not None
+
+
 def moment(field: str, wanted: datetime) -> datetime:
     """``wanted`` when it is a moment in time; ``SettingsError`` for a time of day without a time zone."""
     if not isinstance(wanted, datetime) or wanted.utcoffset() is None:

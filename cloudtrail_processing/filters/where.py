@@ -11,6 +11,7 @@ from cloudtrail_processing.filters.conditions import Condition
 from cloudtrail_processing.filters.events import EventFilter
 from cloudtrail_processing.filters.header import Header
 from cloudtrail_processing.filters.matching import Texts, both, is_glob
+from cloudtrail_processing.filters.needles import Needles, best_of
 from cloudtrail_processing.filters.text import SpelledCondition, spelled_conditions
 from cloudtrail_processing.flow import LogObject
 
@@ -87,8 +88,16 @@ class Where(EventFilter):
         """The same answer as ``on_header``, where that has one."""
         return all(condition.on_event(event) for condition in self._conditions)
 
+    def needles(self) -> Needles | None:
+        """What every event that is called so, failed so or came from there must hold; else what others tell of it."""
+        telling = [it for it in self._conditions if it.name in _TELLING]
+        return best_of(it.needles() for it in telling) or best_of(it.needles() for it in self._conditions)
+
     def __repr__(self) -> str:
         return f"Where({', '.join(map(str, self._conditions))})"
+
+
+_TELLING = ("event_name", "error_code", "event_source")
 
 
 def _check_possible(spelled: Sequence[SpelledCondition]) -> None:

@@ -1,6 +1,7 @@
 """What runs in each process: a worker that stops at its supervisor's word, and never outlives it for long."""
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -35,6 +36,7 @@ EVERY = 1.0
 """Seconds between reports."""
 AFTER_REPORT = 2.0
 """Seconds in which a process must have ended after its last report; what keeps it is user code."""
+_YOUNG = 20_000  # new objects between two looks at them, instead of 700
 FAILED = 1
 """Exit code of a process that an error ended."""
 
@@ -69,6 +71,15 @@ def work(assignment: Assignment, pipe: "Connection[Any, Any]") -> None:
     sys.exit(code)
 
 
+def _collect_seldom() -> None:
+    """Let the garbage collector look less often, and never at what was imported: this process does nothing else.
+
+    Events hold no cycles, so that almost all of its looking is in vain; it costs a twentieth of the processor time.
+    """
+    gc.freeze()
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+
+
 def _troubled(assignment: Assignment, parts: Parts, link: "Link") -> Trouble | None:
     """Do the work; what ended it too early. A bug passes, with its traceback."""
     try:
@@ -86,6 +97,7 @@ async def _serve(assignment: Assignment, parts: Parts, link: "Link") -> None:
     ) as worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, worker.stop)
+        _collect_seldom()
         with link.to(worker, lambda: loop.call_soon_threadsafe(worker.stop)):
             await worker.run()
     link.stuck = worker.stuck

@@ -99,6 +99,16 @@ def test_a_model_named_outright_wins_over_the_brackets() -> None:
     assert Named.model is Call
 
 
+def test_any_in_brackets_names_no_model() -> None:
+    """A base for processors of several models says so in its brackets, and receives events itself."""
+
+    class Base(EventProcessor[Any]):
+        def process(self, batch: EventBatch[Any]) -> None:
+            """Take anything."""
+
+    assert Base.model is CloudTrailEvent
+
+
 def test_every_lane_has_a_model_of_its_own() -> None:
     whole, own, raw = Taking(), Taking(Call), Taking(bytes)
     assert deliver(calls("A", "B"), whole, own, raw).delivered == 2

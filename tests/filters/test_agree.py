@@ -1,17 +1,22 @@
 """A record gets the same answer from its key, its header and its event, whatever is asked."""
 
 import json
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wishes import RECORD, WISHES, agreed
+from logtexts import log_text
+from spelling import spelled
+from wishes import RECORD, WISHES, agreed, raw_of
 
+from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters import EventFilter, Where
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.keys import log_object
+from cloudtrail_processing.logfile import split
 
 _ODD = st.sampled_from([None, "", 5, 1.5, True, [], {}, "HIDDEN_DUE_TO_SECURITY_REASONS", ["x"], {"x": "y"}])
 _VALUES = {
@@ -54,6 +59,38 @@ _filters = st.recursive(
 @given(_filters, _records)
 def test_no_record_however_odd_is_judged_differently_by_its_header(wanted: EventFilter, record: dict[str, Any]) -> None:
     assert agreed(wanted, record) in (True, False)
+
+
+@settings(max_examples=500, deadline=None)
+@given(_filters, st.lists(_records, max_size=4), st.randoms(use_true_random=False))
+def test_what_is_wanted_is_among_the_records_that_hold_a_needle(
+    wanted: EventFilter, records: list[dict[str, Any]], chance: random.Random
+) -> None:
+    """However the records are written. Many dull ones stand behind them: of few, all are read."""
+    raws = [spelled(record, chance).encode() for record in records]
+    found = _holding(wanted, [*raws, *[b"{}"] * 20])
+    asked = {index for index, raw in enumerate(raws) if wanted.on_event(CloudTrailEvent.from_json(raw))}
+    assert found is None or set(found) >= asked
+
+
+def _holding(wanted: EventFilter, raws: list[bytes]) -> Sequence[int] | None:
+    needles = wanted.needles()
+    return None if needles is None else split(log_text(*raws)).holding(needles)
+
+
+def test_of_real_logs_no_wanted_record_is_passed_over(corpora: Path) -> None:
+    texts = ["event_name=Delete*", "event_name=CreateUser|PutObject", "error_code=AccessDenied", "user_name=*admin*"]
+    texts += ["arn=arn:aws:iam::*:user/*", "event_source=iam.amazonaws.com", "user_agent=*Boto3*", "event_name!=Get*"]
+    searched = 0
+    for _, records in _real_logs(corpora):
+        raws = [raw_of(record) for record in records]
+        events = list(map(CloudTrailEvent.from_json, raws))
+        for wanted in map(Where.parse, texts):
+            found = _holding(wanted, raws)
+            asked = {index for index, event in enumerate(events) if wanted.on_event(event)}
+            assert found is None or set(found) >= asked
+            searched += found is not None
+    assert searched > 50
 
 
 def _real_records(corpora: Path) -> Iterator[dict[str, Any]]:
