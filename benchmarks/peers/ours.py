@@ -1,0 +1,99 @@
+"""This library: one processor class for each workload, in as many processes as the runner says."""
+
+import logging
+import os
+import threading
+from typing import Any
+
+from pydantic import BaseModel
+
+from benchmarks.peers.counting import Count
+from cloudtrail_processing import EventBatch, EventProcessor, Settings, Where, supervise
+
+
+class Counting(EventProcessor[Any]):
+    """Counts from several threads, and tells at the end."""
+
+    def start(self) -> None:
+        self._lock = threading.Lock()
+        self._count = Count()
+
+    def stop(self) -> None:
+        self._count.tell()
+
+    def add(self, events: int, read: int) -> None:
+        with self._lock:
+            self._count.add(events, read)
+
+
+class Typed(Counting):
+    """Five fields of whole, typed events."""
+
+    def process(self, batch: EventBatch) -> None:
+        total = 0
+        for event in batch:
+            total += len(event.event_name) + len(event.event_source) + len(event.aws_region)
+            total += len(event.user_identity.arn or "") + (event.event_time is not None)
+        self.add(len(batch), total)
+
+
+class Filtered(Typed):
+    """The same of the few events that are wanted."""
+
+    filter = Where(event_source="cloudtrail.amazonaws.com", event_name=["StopLogging", "DeleteTrail"])
+
+
+class Identity(BaseModel):
+    arn: str | None = None
+
+
+class Five(BaseModel):
+    eventName: str  # noqa: N815 - CloudTrail's own names
+    eventSource: str  # noqa: N815
+    awsRegion: str  # noqa: N815
+    eventTime: str  # noqa: N815
+    userIdentity: Identity  # noqa: N815
+
+
+class Projected(Counting):
+    """The same five fields, in a model that has no others."""
+
+    model = Five
+
+    def process(self, batch: EventBatch[Five]) -> None:
+        total = 0
+        for event in batch:
+            total += len(event.eventName) + len(event.eventSource) + len(event.awsRegion)
+            total += len(event.userIdentity.arn or "") + (event.eventTime is not None)
+        self.add(len(batch), total)
+
+
+class Raw(Counting):
+    """The bytes of every record."""
+
+    model = bytes
+
+    def process(self, batch: EventBatch[bytes]) -> None:
+        self.add(len(batch), sum(map(len, batch)))
+
+
+PROCESSORS = {"filter": Filtered, "projection": Projected, "raw": Raw}
+
+
+def main() -> None:
+    """Work until SIGTERM."""
+    logging.basicConfig(level=logging.WARNING)
+    settings = Settings(
+        queue_url=os.environ["BENCH_QUEUE_URL"],
+        region=os.environ["BENCH_REGION"],
+        endpoint_url=os.environ["BENCH_ENDPOINT"],
+        wait_time=1,
+        threads=int(os.environ.get("BENCH_THREADS", 16)),
+        pollers=int(os.environ.get("BENCH_POLLERS", 2)),
+    )
+    processor = PROCESSORS.get(os.environ["BENCH_WORKLOAD"], Typed)()
+    supervise(processor, processes=int(os.environ["BENCH_PROCESSES"]), settings=settings)
+
+
+if __name__ == "__main__":
+    main()
