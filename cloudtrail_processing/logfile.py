@@ -1,14 +1,14 @@
-"""A log as it lies in the bucket → its JSON text → its raw records → events.
+"""A log as it lies in the bucket → its JSON text → its raw records.
 
     body ──inflate──▶ data ──split──▶ Records ──build──▶ CloudTrailEvent | RejectedRecord
 
-Nothing is parsed before ``build``: ``split`` only finds where the records lie. Whatever the bytes are, the only errors
-are ``CorruptLog`` and its ``LogTooLarge``; the caller knows which log it was and says so.
+Nothing is parsed before ``building.build``: ``split`` only finds where the records lie. Whatever the bytes are, the
+only errors are ``CorruptLog`` and its ``LogTooLarge``; the caller knows which log it was and says so.
 """
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -21,9 +21,6 @@ from isal import igzip_lib
 from cloudtrail_processing import spans
 from cloudtrail_processing.counting import check_count, check_number, records_array
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge
-from cloudtrail_processing.events import CloudTrailEvent
-from cloudtrail_processing.events.metadata import Origin
-from cloudtrail_processing.flow import LogObject, RejectedRecord
 from cloudtrail_processing.needles import Haystack
 
 _MAGIC = b"\x1f\x8b"
@@ -205,29 +202,6 @@ def split(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> Records:
         return _split_other(data)
     check_number(len(records), limits.records)
     return records
-
-
-def build(records: Records, *, log: LogObject, indexes: Iterable[int]) -> Iterator[CloudTrailEvent | RejectedRecord]:
-    """The events at ``indexes`` of ``records``, in that order, one at a time.
-
-    A record that is no JSON object comes as a ``RejectedRecord``, with its bytes and the reason; it never costs its
-    neighbours (Java: ``AbstractEventSerializer`` gave up the rest of the file). Each tells where it stood in its log.
-    Raises nothing else than ``IndexError``.
-    """
-    origin = Origin(log=log, start_of=records.start_of)
-    for index in indexes:
-        yield _event(records.raw(index), index=records.index_of(index), origin=origin, log=log)
-
-
-def _event(raw: bytes, *, index: int, origin: Origin, log: LogObject) -> CloudTrailEvent | RejectedRecord:
-    try:
-        return CloudTrailEvent.from_record(raw, index=index, origin=origin)
-    except ValueError as error:
-        # The texts of its subclasses may quote the record, which belongs in no log line.
-        reason = str(error) if type(error) is ValueError else type(error).__name__
-    except RecursionError:
-        reason = "not usable JSON: it is nested too deeply"
-    return RejectedRecord(log=log, index=index, raw=raw, error=reason)
 
 
 class _Log(msgspec.Struct):

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from cloudtrail_processing import spans
+from cloudtrail_processing.building import build
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.flow import LogObject, RejectedRecord
 from cloudtrail_processing.keys import log_object
-from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits, Records, build, inflate, split
+from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits, Records, inflate, split
 from cloudtrail_processing.spans import Span
 
 _PIECE = 2**20

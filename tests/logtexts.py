@@ -5,9 +5,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from cloudtrail_processing.building import build
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.flow import LogObject, RejectedRecord
-from cloudtrail_processing.logfile import Records, build
+from cloudtrail_processing.logfile import Records
 
 JsonValue = Any
 LOG = LogObject("trail", "AWSLogs/1_CloudTrail.json.gz")

@@ -26,6 +26,7 @@ ROWS = [
         "allowed",
         "sns",
     },
+    {"building"},
     {"aws", "reading", "delivery", "failures", "plugins", "files", "processors", "starting", "tally", "source"},
     {"pipeline", "checkpoint", "hooks", "leases", "settling", "intake", "introduction", "circuit"},
     {"work", "idle", "parts"},

@@ -3,9 +3,10 @@ import json
 import pytest
 from logtexts import LOG, TEXT, JsonValue, built, log_text
 
+from cloudtrail_processing.building import build
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.flow import RejectedRecord
-from cloudtrail_processing.logfile import Records, build, split
+from cloudtrail_processing.logfile import Records, split
 
 DAMAGED = [
     b'{"a":tru}',

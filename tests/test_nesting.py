@@ -6,10 +6,11 @@ import msgspec
 import orjson
 import pytest
 
+from cloudtrail_processing.building import build
 from cloudtrail_processing.errors import CorruptLog, NotificationError
 from cloudtrail_processing.events import CloudTrailEvent, DigestFile
 from cloudtrail_processing.flow import LogObject, QueueMessage, RejectedRecord
-from cloudtrail_processing.logfile import Records, build, split
+from cloudtrail_processing.logfile import Records, split
 from cloudtrail_processing.notification import MessageLimits, parse
 from cloudtrail_processing.reading import read_events
 

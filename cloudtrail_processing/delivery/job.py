@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cloudtrail_processing.building import build
 from cloudtrail_processing.delivery.holding import Holds, KeepGoing
 from cloudtrail_processing.delivery.lane import Lane, LaneFailure, never_stop
 from cloudtrail_processing.delivery.rejects import Rejects
@@ -13,7 +14,7 @@ from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.header import decode_header
 from cloudtrail_processing.flow import LogObject, RejectedRecord
-from cloudtrail_processing.logfile import Records, build
+from cloudtrail_processing.logfile import Records
 from cloudtrail_processing.ports import Quarantine
 from cloudtrail_processing.turns import Turns
 from cloudtrail_processing.usercode import UserCode

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Self
+from functools import cache, cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import msgspec
 from pydantic import (
@@ -17,57 +18,41 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from cloudtrail_processing.events.forgiving import forgive
-from cloudtrail_processing.events.head import ABSENT, head_of, model_in, parts_of, waiting
+from cloudtrail_processing.events.head import ABSENT, head_of, model_in, parts_of
 from cloudtrail_processing.events.names import wire_name
 
-_as_dict: Final = msgspec.structs.asdict
 _new: Final = object.__new__
 _set: Final = object.__setattr__
+
+_Read = Callable[[bytes | msgspec.Raw], Any]
 
 
 class Deferred(BaseModel):
     """A frozen model that is quick to make: single values are checked at once, nested parts at their first use.
 
-    Made by ``_quickly`` it has its bytes, and instead of its parts theirs. Whatever looks at all of it (equality,
-    hashes, copies, dumps, also inside other models) reads the rest first.
+    Made by ``quick_reader`` it has its bytes and its head, and no field before that is asked for. Whatever looks at
+    all of it (equality, hashes, copies, dumps, also inside other models) fills in the fields first.
     """
 
     # Slots instead of private attributes: pydantic would fill those for every event, which doubles the cost of one.
-    __slots__ = ("_raw",)
+    __slots__ = ("_head", "_raw")
 
     model_config = ConfigDict(strict=True, frozen=True, alias_generator=wire_name)
 
     if TYPE_CHECKING:
+        _head: Any
         _raw: Any
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
-        """Let every field that holds a part be read when it is asked for."""
+        """Let every field be found in the head, and each that holds a part be read from it when it is asked for."""
         super().__pydantic_init_subclass__(**options)
-        for name, field in parts_of(cls):
-            setattr(cls, name, _Later(cls, name, field))
-
-    @classmethod
-    def _quickly(cls, raw: bytes | msgspec.Raw) -> Self | None:
-        """The model that ``raw`` holds; None when anything in it is unexpected: pydantic has to look at it then.
-
-        ``raw`` is ASCII without numbers of thousands of digits: the decoder does not look at the values it skips.
-        """
-        # The hot path of the whole package: every call and every attribute set here costs each event.
-        decode = head_of(cls)
-        if decode is None:
-            return None
-        try:
-            values = _as_dict(decode(raw))
-        except (ValueError, RecursionError):
-            return None
-        made = _new(cls)
-        _set(made, "__dict__", values)
-        _set(made, "_raw", raw)
-        return made
+        parts = dict(parts_of(cls))
+        for name in cls.model_fields:
+            setattr(cls, name, _Part(cls, name, parts[name]) if name in parts else _Single(name))
 
     def _complete(self) -> None:
-        """Read every part, so that pydantic finds what it would have made itself."""
+        """Fill in every field, so that pydantic finds what it would have made itself."""
         if hasattr(self, "__pydantic_fields_set__"):
             return
         whole, _ = self._validated(bytes(self._raw))
@@ -143,32 +128,47 @@ class Part(Deferred):
     model_config = ConfigDict(extra="allow")
 
 
-class _Later:
-    """Reads one field of a model when it is first asked for; later Python finds it in ``__dict__`` by itself.
+_set_head: Final = Deferred.__dict__["_head"].__set__
+_set_raw: Final = Deferred.__dict__["_raw"].__set__
+Made = TypeVar("Made", bound=Deferred)
 
-    The class itself has no such attribute, as with every field of pydantic's.
+
+class _Single:
+    """Finds one field of a model in its head; where the field itself is set, Python finds that first.
+
+    The class itself has no such attribute, nor has a model without a head, as with every field of pydantic's.
     """
 
-    __slots__ = ("_default", "_field", "_model", "_name", "_quickly", "_waiting")
+    __slots__ = ("_find",)
+
+    def __init__(self, name: str) -> None:
+        self._find = attrgetter(f"_head.{name}")
+
+    def __get__(self, made: Deferred, owner: type[Deferred]) -> Any:
+        return self._find(made)
+
+
+class _Part:
+    """Reads one field of a model from its head when it is first asked for, and sets it; otherwise as ``_Single``."""
 
     def __init__(self, model: type[Deferred], name: str, field: FieldInfo) -> None:
         self._model = model
         self._name = name
         self._field = field
-        self._default = field.default
-        self._waiting = waiting(name)
-        self._quickly: Callable[[msgspec.Raw], object] = getattr(model_in(field), "_quickly", _never)
+        self._find = attrgetter(f"_head.{name}")
 
-    def __get__(self, made: Deferred | None, owner: type[Deferred]) -> Any:
-        values = {} if made is None else made.__dict__
-        if self._waiting not in values:
-            raise AttributeError(self._name)
-        raw = values[self._waiting]
-        value = self._default if raw is ABSENT else self._quickly(raw)
-        if value is None and raw is not ABSENT:
-            value = self._thoroughly(raw)
-        values[self._name] = value
+    def __get__(self, made: Deferred, owner: type[Deferred]) -> Any:
+        raw = self._find(made)
+        # Every object that is read is true; None says that the quick way cannot tell.
+        value = self._field.default if raw is ABSENT else self._quickly(raw) or self._thoroughly(raw)
+        made.__dict__[self._name] = value
         return value
+
+    @cached_property
+    def _quickly(self) -> _Read:
+        """Made when first used: most programs read few kinds of parts."""
+        model = model_in(self._field)
+        return quick_reader(model) if model is not None and issubclass(model, Deferred) else _never
 
     def _thoroughly(self, raw: msgspec.Raw) -> Any:
         """The value as pydantic reads it; as it came when it is of another type."""
@@ -180,7 +180,31 @@ class _Later:
         return getattr(forgive(alone, data)[0], self._name)
 
 
-def _never(_raw: msgspec.Raw) -> None:
+@cache
+def quick_reader(model: type[Made]) -> Callable[[bytes | msgspec.Raw], Made | None]:
+    """What makes a ``model`` of a JSON text; None when anything in it is unexpected: pydantic has to look at it then.
+
+    The text is ASCII without numbers of thousands of digits: the decoder does not look at the values it skips.
+    """
+    decode = head_of(model)
+    if decode is None:
+        return _never
+
+    def read(raw: bytes | msgspec.Raw) -> Made | None:
+        # The hot path of the whole package: every call and every look-up here costs each event.
+        try:
+            head = decode(raw)
+        except (ValueError, RecursionError):
+            return None
+        made = _new(model)
+        _set_head(made, head)
+        _set_raw(made, raw)
+        return made
+
+    return read
+
+
+def _never(_raw: bytes | msgspec.Raw) -> None:
     return None
 
 

@@ -166,11 +166,13 @@ class CloudTrailEvent(Record):
         return event.event_category in cls.kinds or event.event_type in cls.kinds
 
     @classmethod
-    def _kind_of(cls, event: Self) -> type[Self]:
+    def _is_plain(cls, values: Any) -> bool:
         # Nearly every event ends here, at the price of two comparisons.
-        if event.event_type in _PLAIN_TYPES and event.event_category in _PLAIN_CATEGORIES:
-            return cls
-        if cls is not CloudTrailEvent:
+        return values.event_type in _PLAIN_TYPES and values.event_category in _PLAIN_CATEGORIES
+
+    @classmethod
+    def _kind_of(cls, event: Self) -> type[Self]:
+        if cls is not CloudTrailEvent or cls._is_plain(event):
             return cls
         kinds = (kind for kind in CloudTrailEvent.__subclasses__() if kind.kinds and kind.describes(event))
         return cast("type[Self]", next(kinds, CloudTrailEvent))

@@ -24,7 +24,7 @@ Decode = Callable[[bytes | msgspec.Raw], msgspec.Struct]
 
 @cache
 def head_of(model: type[BaseModel]) -> Decode | None:
-    """Decodes the single values of ``model``, and its parts as raw bytes under the name that ``waiting`` gives them.
+    """Decodes the single values of ``model``, and its parts as raw bytes.
 
     None where it has required fields or numbers: such a one is for pydantic alone. A model that keeps unknown members
     has a decoder that refuses them, so that none can be lost.
@@ -36,7 +36,7 @@ def head_of(model: type[BaseModel]) -> Decode | None:
     struct = msgspec.defstruct(
         model.__name__,
         [
-            (waiting(name), msgspec.Raw, msgspec.field(default=ABSENT, name=field.alias))
+            (name, msgspec.Raw, msgspec.field(default=ABSENT, name=field.alias))
             if name in parts
             else (name, field.annotation, msgspec.field(default=field.default, name=field.alias))
             for name, field in fields.items()
@@ -45,11 +45,6 @@ def head_of(model: type[BaseModel]) -> Decode | None:
         forbid_unknown_fields=model.model_config.get("extra") == "allow",
     )
     return msgspec.json.Decoder(struct).decode
-
-
-def waiting(name: str) -> str:
-    """What the field ``name`` is called as long as nobody has asked for it."""
-    return f"_{name}"
 
 
 def parts_of(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

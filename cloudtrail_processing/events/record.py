@@ -1,11 +1,12 @@
 """What every event can do because it keeps the exact bytes that it was read from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import ConfigDict
 
-from cloudtrail_processing.events.deferred import Deferred
+from cloudtrail_processing.events.deferred import Deferred, quick_reader
 from cloudtrail_processing.events.metadata import EventMetadata, Origin, SourceLog
 from cloudtrail_processing.events.parsing import parse_object, to_bytes, write_object
 
@@ -56,9 +57,22 @@ class Record(Deferred):
     def from_record(cls, raw: bytes, *, index: int, origin: Origin) -> Self:
         """Like ``from_json``, for record number ``index`` of the log in ``origin``."""
         event = cls._build(raw)
-        _set(event, "_index", index)
-        _set(event, "_origin", origin)
+        _set_index(event, index)
+        _set_origin(event, origin)
         return event
+
+    @classmethod
+    def from_records(cls, raws: Iterable[bytes], *, indexes: Iterable[int], origin: Origin) -> Iterator[Self | None]:
+        """Like ``from_record`` for many, but None for each that only ``from_record`` can tell about."""
+        read, is_plain, head = quick_reader(cls), cls._is_plain, attrgetter("_head")
+        for raw, index in zip(raws, indexes, strict=True):
+            event = read(raw) if len(raw) < _LONGEST_NUMBER and raw.isascii() else None
+            if event is None or not is_plain(head(event)):
+                yield None
+            else:
+                _set_index(event, index)
+                _set_origin(event, origin)
+                yield event
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
@@ -80,7 +94,7 @@ class Record(Deferred):
     @classmethod
     def _build(cls, raw: bytes) -> Self:
         # The decoder does not look at what it skips: whether it is UTF-8, or a number longer than Python reads.
-        event = cls._quickly(raw) if len(raw) < _LONGEST_NUMBER and raw.isascii() else None
+        event = quick_reader(cls)(raw) if len(raw) < _LONGEST_NUMBER and raw.isascii() else None
         if event is None:
             event = cls._thoroughly(raw)
         kind = cls._kind_of(event)
@@ -92,6 +106,12 @@ class Record(Deferred):
         _set(event, "_raw", raw)
         _set(event, "_odd", odd)
         return event
+
+    @classmethod
+    def _is_plain(cls, values: Any) -> bool:
+        """True when the single values of an event, or of its head, tell at once that it is of this class."""
+        del values
+        return True
 
     @classmethod
     def _kind_of(cls, event: Self) -> type[Self]:
@@ -206,6 +226,10 @@ class Record(Deferred):
     def __reduce__(self) -> tuple[Any, ...]:
         metadata = self.metadata
         return _revive, (type(self), self.raw, metadata.index, metadata.log)
+
+
+_set_index: Final = Record.__dict__["_index"].__set__
+_set_origin: Final = Record.__dict__["_origin"].__set__
 
 
 def _quietly(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from commands import PATIENCE, invoke, on_terminal, surroundings
 from rich.console import Console
 
 from cloudtrail_processing.batch import EventBatch
+from cloudtrail_processing.building import build
 from cloudtrail_processing.cli.overview import Overview, Proof
 from cloudtrail_processing.cli.showing import Show
 from cloudtrail_processing.events import CloudTrailEvent
@@ -78,8 +79,6 @@ def test_what_it_cannot_do_is_a_usage_error(arguments: Sequence[str]) -> None:
 
 
 def events_of(log: GeneratedLog) -> list[CloudTrailEvent]:
-    from cloudtrail_processing.logfile import build
-
     records = split(inflate(log.body))
     built = build(records, log=log.log_object, indexes=range(len(records)))
     return [one for one in built if isinstance(one, CloudTrailEvent)]

@@ -9,11 +9,12 @@ from statistics import median
 import orjson
 import pytest
 
+from cloudtrail_processing.building import build
 from cloudtrail_processing.errors import CorruptLog
 from cloudtrail_processing.events import CloudTrailEvent, DigestFile
 from cloudtrail_processing.flow import LogKind, RejectedRecord
 from cloudtrail_processing.keys import log_object
-from cloudtrail_processing.logfile import build, inflate, split
+from cloudtrail_processing.logfile import inflate, split
 from cloudtrail_processing.testing.generator import (
     ACCOUNTS,
     BACKDOOR_USER,
