@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     pollers: int = Field(default=2, ge=1, le=64, description="how many receive calls run at once")
 
     # ── the work ──
-    threads: int = Field(default=16, ge=1, le=512, description="how many messages are worked on at once")
+    threads: int = Field(default=64, ge=1, le=512, description="how many messages are worked on at once")
     batch_size: int = Field(
         default=100, ge=1, le=100_000, description="how many events a processor gets at most in one call"
     )

@@ -46,7 +46,7 @@ class Pace:
     ``threads`` messages are worked on at once, and never more are received; ``pollers`` ask the queue for them.
     """
 
-    threads: int = 16
+    threads: int = 64
     pollers: int = 2
     wait_time: float = 20
     visibility_timeout: int = 300

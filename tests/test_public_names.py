@@ -30,3 +30,15 @@ def test_importing_the_package_brings_no_aws_client_along() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_importing_the_package_imports_nothing_of_it() -> None:
+    """What is not used costs nothing: a processor's module needs no settings, and a notebook no worker."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, cloudtrail_processing; print([m for m in sys.modules if m.startswith('cloudtrail_processing.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

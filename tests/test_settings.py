@@ -34,7 +34,7 @@ def toml(folder: Path, text: str, name: str = "settings.toml") -> Path:
 
 def test_without_anything_the_defaults_hold() -> None:
     settings = Settings.load(None)
-    assert (settings.threads, settings.pollers, settings.batch_size, settings.visibility_timeout) == (16, 2, 100, 300)
+    assert (settings.threads, settings.pollers, settings.batch_size, settings.visibility_timeout) == (64, 2, 100, 300)
     assert (settings.wait_time, settings.grace_time, settings.max_inflated_bytes) == (20, 20, 256 * 2**20)
     assert settings.queue_url is None
 
@@ -128,7 +128,7 @@ def test_an_empty_environment_variable_is_as_good_as_none(monkeypatch: pytest.Mo
     monkeypatch.setenv("CLOUDTRAIL_PROCESSING_REGION", "")
     monkeypatch.setenv("CLOUDTRAIL_PROCESSING_THREADS", "")
     settings = Settings.load()
-    assert (settings.region, settings.threads) == (None, 16)
+    assert (settings.region, settings.threads) == (None, 64)
 
 
 def test_a_misspelled_environment_variable_is_warned_of_without_its_value(

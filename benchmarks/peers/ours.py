@@ -88,8 +88,6 @@ def main() -> None:
         region=os.environ["BENCH_REGION"],
         endpoint_url=os.environ["BENCH_ENDPOINT"],
         wait_time=1,
-        threads=int(os.environ.get("BENCH_THREADS", 16)),
-        pollers=int(os.environ.get("BENCH_POLLERS", 2)),
     )
     processor = PROCESSORS.get(os.environ["BENCH_WORKLOAD"], Typed)()
     supervise(processor, processes=int(os.environ["BENCH_PROCESSES"]), settings=settings)

@@ -71,7 +71,9 @@ def _cores() -> int:
 def _work(settings: Settings, console: Console) -> None:
     from cloudtrail_processing.app import run
     from cloudtrail_processing.parts import Parts
+    from cloudtrail_processing.tuning import tune
 
+    tune()
     tally = Tally()
     try:
         with _showing(tally, settings, console) as reporter:

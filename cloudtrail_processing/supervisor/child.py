@@ -1,7 +1,6 @@
 """What runs in each process: a worker that stops at its supervisor's word, and never outlives it for long."""
 
 import asyncio
-import gc
 import logging
 import multiprocessing
 import os
@@ -23,6 +22,7 @@ from cloudtrail_processing.progress import LoggingReporter, ProgressReporter, Pr
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.supervisor.reports import Report, Trouble
 from cloudtrail_processing.tally import Tally
+from cloudtrail_processing.tuning import tune
 from cloudtrail_processing.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,6 @@ EVERY = 1.0
 """Seconds between reports."""
 AFTER_REPORT = 2.0
 """Seconds in which a process must have ended after its last report; what keeps it is user code."""
-_YOUNG = 20_000  # new objects between two looks at them, instead of 700
 FAILED = 1
 """Exit code of a process that an error ended."""
 
@@ -71,15 +70,6 @@ def work(assignment: Assignment, pipe: "Connection[Any, Any]") -> None:
     sys.exit(code)
 
 
-def _collect_seldom() -> None:
-    """Let the garbage collector look less often, and never at what was imported: this process does nothing else.
-
-    Events hold no cycles, so that almost all of its looking is in vain; it costs a twentieth of the processor time.
-    """
-    gc.freeze()
-    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
-
-
 def _troubled(assignment: Assignment, parts: Parts, link: "Link") -> Trouble | None:
     """Do the work; what ended it too early. A bug passes, with its traceback."""
     try:
@@ -97,7 +87,7 @@ async def _serve(assignment: Assignment, parts: Parts, link: "Link") -> None:
     ) as worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, worker.stop)
-        _collect_seldom()
+        tune()
         with link.to(worker, lambda: loop.call_soon_threadsafe(worker.stop)):
             await worker.run()
     link.stuck = worker.stuck
