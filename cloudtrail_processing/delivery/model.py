@@ -1,15 +1,18 @@
-"""What a processor receives of a record: the whole event, a pydantic model of its own, or the bytes."""
+"""What a processor receives of a record: the whole event, a model of its own, or the bytes."""
 
 from collections.abc import Callable, Sequence
 from operator import methodcaller
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.events import CloudTrailEvent
 
 Read = Callable[[Sequence[bytes]], Sequence[Any]]
+
+_Refusal = TypeVar("_Refusal", bound=Exception)
 
 _SHOWN = 3  # places in an error text
 _is_object = methodcaller("startswith", b"{")
@@ -25,10 +28,12 @@ def reader_of(model: object) -> Read | None:
     if model is bytes:
         return _checked
     if isinstance(model, type) and issubclass(model, CloudTrailEvent):
-        return _each(model.from_json)
+        return lambda raws: list(map(model.from_json, raws))
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return _each(_validator_of(model))
-    raise SettingsError(f"the model of a processor is a pydantic model or bytes, not {model!r:.80}")
+        return _reading(model, model.__pydantic_validator__.validate_json, ValidationError, _told)
+    if isinstance(model, type) and issubclass(model, msgspec.Struct):
+        return _reading(model, msgspec.json.Decoder(model).decode, msgspec.DecodeError, _told_by_msgspec)
+    raise SettingsError(f"the model of a processor is a pydantic model, a msgspec struct or bytes, not {model!r:.80}")
 
 
 def _checked(raws: Sequence[bytes]) -> Sequence[bytes]:
@@ -38,21 +43,17 @@ def _checked(raws: Sequence[bytes]) -> Sequence[bytes]:
     return raws
 
 
-def _each(read: Callable[[bytes], Any]) -> Read:
-    return lambda raws: list(map(read, raws))
-
-
-def _validator_of(model: type[BaseModel]) -> Callable[[bytes], Any]:
-    validate = model.__pydantic_validator__.validate_json
-
-    def read(raw: bytes) -> Any:
+def _reading(
+    model: type, read: Callable[[bytes], Any], refusal: type[_Refusal], told: Callable[[_Refusal], str]
+) -> Read:
+    def read_all(raws: Sequence[bytes]) -> Sequence[Any]:
         try:
-            return validate(raw)
-        except ValidationError as error:
-            refused = _told(error)
+            return list(map(read, raws))
+        except refusal as error:
+            refused = told(error)
         raise ValueError(f"the model {model.__name__} does not take it: {refused}")
 
-    return read
+    return read_all
 
 
 def _told(error: ValidationError) -> str:
@@ -60,3 +61,9 @@ def _told(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     told = [f"{'.'.join(map(str, it['loc'])) or 'the record'} ({it['type']})" for it in problems[:_SHOWN]]
     return ", ".join(told) + (f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else "")
+
+
+def _told_by_msgspec(error: msgspec.DecodeError) -> str:
+    """Where the record does not fit: what else msgspec says may show what stands there."""
+    _, known, place = str(error).rpartition(" - at ")
+    return place.strip("`") if known else "the record"

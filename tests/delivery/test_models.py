@@ -1,8 +1,10 @@
 """A processor receives what it asks for: whole events, a model of its own, or bytes; and pays for nothing else."""
 
 import json
+import re
 from typing import Any
 
+import msgspec
 import pytest
 from collecting import Keeping, log_body, record
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -29,6 +31,11 @@ class Call(BaseModel):
 
     name: str = Field(alias="eventName")
     caller: Caller = Field(alias="userIdentity")
+
+
+class Struct(msgspec.Struct):
+    name: str = msgspec.field(name="eventName")
+    caller: dict[str, str] = msgspec.field(name="userIdentity", default_factory=dict)
 
 
 class Taking(EventProcessor[Any]):
@@ -71,6 +78,26 @@ def test_a_processor_receives_its_own_model() -> None:
     taking = Taking(Call)
     assert deliver(calls("A", "B"), taking).delivered == 2
     assert taking.items == [Call(name="A", caller=Caller(**CALLER)), Call(name="B", caller=Caller(**CALLER))]
+
+
+def test_a_processor_receives_its_own_struct() -> None:
+    taking = Taking(Struct)
+    assert deliver(calls("A", "B"), taking).delivered == 2
+    assert taking.items == [Struct(name="A", caller=CALLER), Struct(name="B", caller=CALLER)]
+
+
+@pytest.mark.parametrize(
+    ("caller", "place"), [(CALLER | {"secret": {}}, r"\$\.userIdentity\[\.\.\.\]"), ("s3cret", r"\$\.userIdentity")]
+)
+def test_what_a_struct_refuses_is_a_bad_record_and_its_content_is_not_told(caller: Any, place: str) -> None:
+    taking = Taking(Struct)
+    records = split(log_body([record(1, eventName="A", userIdentity=caller), record(2, eventName="B")]))
+    delivered = deliver(records, taking)
+    (failure,) = delivered.failures
+    assert isinstance(failure.error, RejectedRecords)
+    assert re.search(f"the model Struct does not take it: {place}", str(failure.error))
+    assert "s3cret" not in str(failure.error)
+    assert [item.name for item in taking.items] == ["B"]
 
 
 def test_a_processor_receives_bytes() -> None:
@@ -125,7 +152,7 @@ def test_a_subclass_of_the_event_is_made_of_every_record() -> None:
     assert [type(item) for item in taking.items] == [Marked]
 
 
-@pytest.mark.parametrize("model", [Call, bytes])
+@pytest.mark.parametrize("model", [Call, Struct, bytes])
 def test_a_filter_stands_in_front_of_any_model(model: Any) -> None:
     taking = Taking(model, wants=Where(event_name="B"))
     delivered = deliver(calls("A", "B", "C"), taking)
@@ -133,7 +160,7 @@ def test_a_filter_stands_in_front_of_any_model(model: Any) -> None:
     assert taking.batches[0].whole(0).event_name == "B"
 
 
-@pytest.mark.parametrize("model", [Call, bytes])
+@pytest.mark.parametrize("model", [Call, Struct, bytes])
 def test_a_filter_that_needs_the_event_gets_it_whatever_the_model(model: Any) -> None:
     taking = Taking(model, wants=lambda event: event.event_name == "B")
     assert deliver(calls("A", "B", "C"), taking).delivered == 1
@@ -203,7 +230,7 @@ def test_a_validator_that_breaks_fails_its_processor_alone() -> None:
     assert len(whole.items) == 1
 
 
-@pytest.mark.parametrize("model", [Call, bytes])
+@pytest.mark.parametrize("model", [Call, Struct, bytes])
 @pytest.mark.parametrize("bad", [b"7", b'"text"', b"null", b"[]", b'{"eventName":}'])
 def test_a_record_that_is_no_event_is_rejected_whatever_the_model(model: Any, bad: bytes) -> None:
     good = json.dumps(record(1, eventName="A", userIdentity=CALLER)).encode()
@@ -213,7 +240,7 @@ def test_a_record_that_is_no_event_is_rejected_whatever_the_model(model: Any, ba
     assert [(it.index, it.raw) for it in quarantine.kept] == [(1, bad)]
 
 
-@pytest.mark.parametrize("model", [Call, bytes])
+@pytest.mark.parametrize("model", [Call, Struct, bytes])
 def test_records_that_came_in_a_message_are_checked_too(model: Any) -> None:
     good = json.dumps(record(1, eventName="A", userIdentity=CALLER)).encode()
     taking = Taking(model)
@@ -221,7 +248,7 @@ def test_records_that_came_in_a_message_are_checked_too(model: Any) -> None:
     assert (len(taking.items), delivered.rejected) == (1, 1)
 
 
-@pytest.mark.parametrize("model", [Call, bytes])
+@pytest.mark.parametrize("model", [Call, Struct, bytes])
 def test_a_log_is_resumed_whatever_the_model(model: Any) -> None:
     class Failing(Taking):
         def process(self, batch: EventBatch[Any]) -> None:
@@ -235,7 +262,7 @@ def test_a_log_is_resumed_whatever_the_model(model: Any) -> None:
     assert [batch.indexes for batch in failing.batches] == [(0, 1), (2, 3), (2, 3), (4,)]
 
 
-@pytest.mark.parametrize("model", [Call, bytes])
+@pytest.mark.parametrize("model", [Call, Struct, bytes])
 def test_a_copy_of_an_event_is_known_whatever_the_model(model: Any) -> None:
     taking, seen = Taking(model), MemorySeen(window=60)
     for _ in range(2):
@@ -246,5 +273,5 @@ def test_a_copy_of_an_event_is_known_whatever_the_model(model: Any) -> None:
 
 @pytest.mark.parametrize("model", [dict, "Call", CALLER, None])
 def test_what_is_no_model_is_refused_at_the_start(model: Any) -> None:
-    with pytest.raises(SettingsError, match="the model of a processor is a pydantic model or bytes"):
+    with pytest.raises(SettingsError, match="the model of a processor is a pydantic model, a msgspec struct or bytes"):
         Lane(Taking(model))
