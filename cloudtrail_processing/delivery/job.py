@@ -203,7 +203,8 @@ class Job:
         with self.turn:
             for run, chosen in zip(runs, wanted, strict=True):
                 bad |= run.take(chosen, events, log=self.log)
-        return [bad[index] for index in sorted(bad)], set(_together(wanted)).difference(bad)
+        kept = _together(wanted)
+        return [bad[index] for index in sorted(bad)], set(kept).difference(bad) if bad else kept
 
     def _flush(self, runs: Sequence[LaneRun], *, last: bool) -> None:
         for run in runs:

@@ -152,7 +152,9 @@ class LaneRun:
         self, wanted: Sequence[int], events: Mapping[int, CloudTrailEvent], log: LogObject
     ) -> tuple[_Items, _Refused]:
         read = self._lane.read
-        return ({it: events[it] for it in wanted}, {}) if read is None else self._read(wanted, read, log)
+        if read is not None:
+            return self._read(wanted, read, log)
+        return (events if len(wanted) == len(events) else {it: events[it] for it in wanted}), {}
 
     def _read(self, wanted: Sequence[int], read: Read, log: LogObject) -> tuple[_Items, _Refused]:
         """The records as the processor's own model, and those that it refuses."""
