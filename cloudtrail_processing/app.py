@@ -20,6 +20,7 @@ from cloudtrail_processing.errors import (
     ProcessorError,
     SettingsError,
 )
+from cloudtrail_processing.intake import GATHER
 from cloudtrail_processing.parts import Parts, Processors, aws_options, processors_of
 from cloudtrail_processing.ports import Checkpoint, DeadLetters, Queue
 from cloudtrail_processing.progress import LoggingReporter
@@ -133,6 +134,7 @@ def _pace(settings: Settings) -> Pace:
         wait_time=settings.wait_time,
         visibility_timeout=settings.visibility_timeout,
         grace_time=settings.grace_time,
+        gather=GATHER,
         give_back=replace(GIVE_BACK, first=settings.retry_delay, cap=settings.max_retry_delay),
         denied=replace(DENIED, first=settings.denied_delay, cap=settings.max_denied_delay),
     )

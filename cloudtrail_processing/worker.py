@@ -43,7 +43,8 @@ _PROBE_STUCK = (
 class Pace:
     """How a worker works. Times are in seconds.
 
-    ``threads`` messages are worked on at once, and never more are received; ``pollers`` ask the queue for them.
+    ``threads`` messages are worked on at once, and never more are received; ``pollers`` ask the queue for them, and
+    wait up to ``gather`` while they could take few.
     """
 
     threads: int = 64
@@ -51,6 +52,7 @@ class Pace:
     wait_time: float = 20
     visibility_timeout: int = 300
     grace_time: float = 20
+    gather: float = 0
     give_back: Backoff = GIVE_BACK
     denied: Backoff = DENIED
     poll_backoff: Backoff = POLL
@@ -125,6 +127,7 @@ class Worker:
             gate=self._circuit,
             on_messages=lambda messages, asked: self._work.accept(messages, asked),
             on_error=lambda error: self._hooks.tell(Failure(Stage.POLL, error)),
+            gather=self._pace.gather,
         )
         intake.batch = 1  # until it is known that the queue is not FIFO
         return intake

@@ -52,6 +52,7 @@ class Gate:
         faults: Faults | None = None,
         reporter: ProgressReporter | None = None,
         backoff: Backoff | None = None,
+        gather: float = 0,
     ) -> None:
         self.clock = ManualClock()
         self.queue = FakeQueue(map(str, range(bodies)), clock=self.clock, faults=faults)
@@ -75,6 +76,7 @@ class Gate:
             gate=self.gate,
             on_messages=self._take,
             on_error=self.errors.append,
+            gather=gather,
         )
 
     async def receive(self, *, limit: int, wait: float, visibility: int) -> Sequence[QueueMessage]:
@@ -120,6 +122,59 @@ def test_one_call_never_asks_for_more_than_a_batch() -> None:
     gate = Gate(1, permits=100)
     asyncio.run(gate.poll_for(5))
     assert set(gate.limits) == {10}
+
+
+async def limits_after(gate: Gate, *steps: tuple[int, float], pollers: int = 1) -> list[int]:
+    """What is asked for after each step: so many permits given back, then so many seconds."""
+    polls = [asyncio.ensure_future(gate.intake.poll(wait=0, stopping=gate.stopping)) for _ in range(pollers)]
+    await gate.clock.elapse(0.01)
+    first = len(gate.limits)
+    for count, seconds in steps:
+        gate.give_back(count)
+        await gate.clock.elapse(seconds)
+    gate.stopping.set()
+    gate.give_back(40)
+    await finished(asyncio.gather(*polls), gate.clock)
+    return gate.limits[first:]
+
+
+def test_a_call_for_few_messages_waits_a_moment_for_more_permits() -> None:
+    gate = Gate(100, permits=40, gather=0.5)
+    assert asyncio.run(limits_after(gate, (1, 0.1), (2, 0.1), (7, 0.01))) == [10]
+
+
+def test_a_call_for_few_messages_does_not_wait_for_long() -> None:
+    """Others may be worked on for hours."""
+    gate = Gate(100, permits=40, gather=0.5)
+    assert asyncio.run(limits_after(gate, (3, 0.4), (0, 0.2))) == [3]
+
+
+def test_never_more_than_a_quarter_of_the_permits_waits() -> None:
+    gate = Gate(100, permits=8, gather=0.5)
+    assert asyncio.run(limits_after(gate, (2, 0.01))) == [2]
+    alone = Gate(100, permits=1, gather=0.5)
+    assert asyncio.run(limits_after(alone, (1, 0.01))) == [1]
+
+
+def test_pollers_do_not_gather_against_each_other() -> None:
+    gate = Gate(100, permits=40, gather=0.5)
+    assert asyncio.run(limits_after(gate, (5, 0.1), (5, 0.01), pollers=2)) == [10]
+
+
+def test_who_gathers_stops_at_once() -> None:
+    gate = Gate(100, permits=40, gather=500)
+
+    async def stopped() -> None:
+        poll = asyncio.ensure_future(gate.intake.poll(wait=0, stopping=gate.stopping))
+        await gate.clock.elapse(0.01)
+        gate.give_back(1)
+        await gate.clock.elapse(0.01)
+        gate.stopping.set()
+        await gate.clock.elapse(0.01)
+        assert poll.done()
+
+    asyncio.run(stopped())
+    assert gate.free() == 1
 
 
 @pytest.mark.parametrize("batch", [1, 3])
