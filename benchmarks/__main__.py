@@ -58,11 +58,11 @@ def main(
         kept,
         _workloads(jobs, chosen, runs=runs, processes=processes, part=_QUICK if quick else 1),
         "workloads",
-        total=len(jobs) * len(chosen) * runs,
+        total=sum(name == LIMIT or PEERS[name].share(job.name) > 0 for job in jobs for name in chosen) * runs,
     )
     if scaling:
         _keep(kept, import_times(runs), "import", total=None)
-        _keep(kept, first_events(runs, processes), "first event", total=runs)
+        _keep(kept, first_events(runs), "first event", total=None)
         _keep(kept, by_processes(1 if quick else runs), "processes", total=None)
         _keep(kept, by_events((10**3, 10**4)) if quick else by_events(), "events", total=None)
         _keep(kept, by_depth((10, 10**2)) if quick else by_depth(), "depth", total=None)
@@ -109,9 +109,10 @@ def _workloads(
     """Every peer on every workload; each round in another order, so that none is always the first."""
     for job in jobs:
         logs = logs_of(job)
+        taking_part = [name for name in names if name == LIMIT or PEERS[name].share(job.name)]
         for number in range(runs):
-            turn = number % len(names)
-            for name in (*names[turn:], *names[:turn]):
+            turn = number % len(taking_part)
+            for name in (*taking_part[turn:], *taking_part[:turn]):
                 count = max(2, job.logs // part)
                 if name == LIMIT:
                     yield measure_limit(job, logs, count=count, processes=processes)

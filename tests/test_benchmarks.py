@@ -25,6 +25,7 @@ RECORDS = 200  # two of them are wanted by the filter
 LOGS = 6
 IN_PYTHON = [
     *(("ours", workload) for workload in WORKLOADS),
+    ("ours-struct", "projection"),
     *((peer, workload) for peer in ("tuned", "naive") for workload in ("large", "filter", "raw")),
 ]
 

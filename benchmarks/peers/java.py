@@ -3,11 +3,14 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).parent / "java"
 TARGET = PROJECT / "target"
-_JVM = {"defaults": [], "tuned": ["-XX:+UseParallelGC", "-Xms1g", "-Xmx1g"]}
+_SMALL_LOGS = ("typical", "tiny")
+_FLAGS = ("-XX:+UseParallelGC", "-Xms2g", "-Xmx2g", "-Xmn1500m")
+_FLAGS_FOR_SMALL_LOGS = ("-XX:+UseParallelGC", "-Xms1g", "-Xmx1g")
 
 
 def available() -> str | None:
@@ -30,10 +33,16 @@ def build() -> None:
         subprocess.run(["mvn", "-q", "-B", "-DskipTests", "package"], cwd=PROJECT, check=True)
 
 
-def command(mode: str) -> list[str]:
-    """How to start it; ``mode`` is ``defaults`` or ``tuned``."""
-    flags = os.environ.get("BENCH_JVM", "").split() or _JVM[mode]
-    return ["java", *flags, "-cp", f"{TARGET / 'java-peer.jar'}:{TARGET / 'lib'}/*", "peer.Peer"]
+def command() -> tuple[str, ...]:
+    """How to start it."""
+    return ("java", "-cp", f"{TARGET / 'java-peer.jar'}:{TARGET / 'lib'}/*", "peer.Peer")
+
+
+def flags() -> Mapping[str, tuple[str, ...]]:
+    """What the JVM is told when it is tuned, by workload: ``java/TUNING.md`` says why."""
+    if tried := tuple(os.environ.get("BENCH_JVM", "").split()):
+        return {"": tried}
+    return {"": _FLAGS} | dict.fromkeys(_SMALL_LOGS, _FLAGS_FOR_SMALL_LOGS)
 
 
 def environment(mode: str) -> dict[str, str]:

@@ -64,7 +64,7 @@ def measure(
     peer: Peer, workload: Workload, logs: Logs, aws: Aws, *, count: int, warm: int | None = None, processes: int = 2
 ) -> Run:
     """Let ``peer`` do ``warm`` logs, then ``count`` more that are measured. Raises ``Failed``."""
-    warm = max(1, count // 2) if warm is None else warm
+    warm = peer.warming(workload.name, otherwise=max(1, count // 2)) if warm is None else warm
     aws.reset()
     aws.fill(warm)
     with _started(peer, workload, aws, processes) as started, watched(started.process.pid) as memory:
@@ -109,7 +109,9 @@ def _started(peer: Peer, workload: Workload, aws: Aws, processes: int) -> Iterat
         # Into a file: a peer that talks much would wait for ever on a pipe that nobody reads.
         with Path(folder, "log").open("wb") as log:
             started = time.time()
-            process = subprocess.Popen(peer.command, cwd=_ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                peer.started(workload.name), cwd=_ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
         peer_started = Started(process, Path(folder), started)
         try:
             yield peer_started

@@ -43,11 +43,12 @@ def import_times(runs: int) -> Iterator[Run]:
             )
 
 
-def first_events(runs: int, processes: int) -> Iterator[Run]:
-    """A queue with messages waits; ``first_event`` counts from the start of the process on."""
+def first_events(runs: int) -> Iterator[Run]:
+    """A queue with messages waits. ``first_event`` counts from the start, alone and with two processes."""
     workload = WORKLOADS["typical"]
     logs = logs_of(workload)
     with running(logs.folder) as aws:
         for _ in range(runs):
-            run = measure(OURS, workload, logs, aws, count=_MESSAGES, processes=processes)
-            yield run.named("first event")
+            for processes in (0, 2):
+                run = measure(OURS, workload, logs, aws, count=_MESSAGES, processes=processes)
+                yield run.named("first event")

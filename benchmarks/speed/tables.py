@@ -128,9 +128,11 @@ def _medians(runs: Sequence[Run]) -> Iterator[Run]:
 def _start(runs: Runs) -> str:
     imports = [(f"`{code}`", runs.of("import", peer=name)) for name, code in IMPORTS.items()]
     rows = [(code, _told(of, lambda run: run.wall * 1000, "{:.0f}")) for code, of in imports if of]
-    first = runs.of("first event")
-    if first:
-        rows.append(("first event, two processes, from their start", _told(first, _first_event, "{:.0f}")))
+    for processes, what in ((0, "`run`"), (2, "`supervise`, two processes")):
+        if first := runs.of("first event", processes=processes):
+            rows.append(
+                (f"first event by {what}, from the start of the program on", _told(first, _first_event, "{:.0f}"))
+            )
     return table(("a fresh interpreter", "ms"), rows)
 
 

@@ -92,8 +92,6 @@ def _soon(runs: Runs) -> Iterator[Target]:
     yield Target(
         "import of the package", f"≤ {_IMPORT * 1000:.0f} ms", told, seconds is not None and seconds <= _IMPORT
     )
-    first = middle(runs.of("first event"), lambda run: run.first_event)
-    told = None if first is None else f"{first:.2f} s"
-    yield Target(
-        "first event after the start", f"≤ {_FIRST_EVENT:g} s", told, first is not None and first <= _FIRST_EVENT
-    )
+    first = middle(runs.of("first event", processes=2), lambda run: run.first_event)
+    told, is_soon = (None, False) if first is None else (f"{first:.2f} s", first <= _FIRST_EVENT)
+    yield Target("first event after the start, two processes", f"≤ {_FIRST_EVENT:g} s", told, is_soon)

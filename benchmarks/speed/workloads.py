@@ -33,12 +33,12 @@ class Workload:
 WORKLOADS: Mapping[str, Workload] = {
     it.name: it
     for it in (
-        Workload("large", 3000, 8, 240, "every event typed; 3,000 events a log"),
+        Workload("large", 3000, 8, 480, "every event typed; 3,000 events a log"),
         Workload("typical", 60, 100, 6000, "every event typed; 60 events a log"),
         Workload("tiny", 5, 400, 10000, "every event typed; 5 events a log"),
-        Workload("filter", 3000, 8, 480, "1 % of the events wanted, by a declared filter; 3,000 events a log"),
-        Workload("projection", 3000, 8, 360, "a model of five fields; 3,000 events a log"),
-        Workload("raw", 3000, 8, 480, "the bytes of every record; 3,000 events a log"),
+        Workload("filter", 3000, 8, 800, "1 % of the events wanted, by a declared filter; 3,000 events a log"),
+        Workload("projection", 3000, 8, 480, "a model of five fields; 3,000 events a log"),
+        Workload("raw", 3000, 8, 800, "the bytes of every record; 3,000 events a log"),
     )
 }
 
