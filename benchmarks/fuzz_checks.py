@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from fuzz_seeds import GZIPPED
 
 from cloudtrail_processing import keys, logfile, notification, quarantine, reading
+from cloudtrail_processing.building import build
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge, NotificationError
 from cloudtrail_processing.events import CloudTrailEvent, DigestFile, InsightEvent
 from cloudtrail_processing.filters import EventFilter, Header, Where, decode_header
@@ -87,7 +88,7 @@ def any_log(data: bytes) -> None:
     must(len(inflated) <= logfile.inflated_size(body, limits=_LIMITS), "the size is known before")
     must(_fits(inflated, len(records)), "as many records as there are is not too many")
     must(not records or not _fits(inflated, len(records) - 1), "one record more than allowed is too many")
-    for index, event in enumerate(logfile.build(records, log=LOG, indexes=range(len(records)))):
+    for index, event in enumerate(build(records, log=LOG, indexes=range(len(records)))):
         start, raw = records.start_of(index), records.raw(index)
         must(isinstance(event, CloudTrailEvent | RejectedRecord), "a record is an event or rejected")
         must(event.raw == raw, "events and rejected records are whole")
