@@ -181,19 +181,23 @@ class EmbeddedAws:
         return self.sqs.send_message(QueueUrl=queue_url, MessageBody=body, **optional)["MessageId"]
 
     def messages_left(self, queue_url: str) -> int:
-        """How many messages the queue holds: visible, in flight and delayed."""
-        names: Any = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
-        answer = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
-        return sum(int(number) for number in answer["Attributes"].values())
+        """How many messages the queue holds: visible, in flight and delayed.
+
+        Not the sum of its attributes: a message that becomes visible while they are counted would be in none of them.
+        """
+        return len(self._queues()[queue_url.rpartition("/")[2]]._messages)  # noqa: SLF001 - moto tells no sum
 
     def elapse(self, seconds: float) -> None:
         """Let time pass for the messages of every queue, so that visibility timeouts and delays end without waiting."""
-        from moto.sqs.models import sqs_backends
-
-        for queue in sqs_backends[_ACCOUNT][self._region].queues.values():
+        for queue in self._queues().values():
             for message in list(queue._messages):  # noqa: SLF001 - moto has no clock of its own to advance
                 message.visible_at -= seconds * 1000
                 message.delayed_until -= seconds * 1000
+
+    def _queues(self) -> Any:
+        from moto.sqs.models import sqs_backends
+
+        return sqs_backends[_ACCOUNT][self._region].queues
 
     def _client(self, service: str) -> Any:
         session: Any = boto3_session(self._options)
