@@ -74,7 +74,8 @@ class EndingFirst(InFolder):
 
     def process(self, batch: EventBatch) -> None:
         if len(pids(self._folder, "started")) == 1:
-            (os._exit(self._code) if self._code >= 0 else os.kill(os.getpid(), -self._code))
+            # To this very thread: a signal to the process may reach another one, and this one would go on for a moment.
+            (os._exit(self._code) if self._code >= 0 else signal.raise_signal(-self._code))
         super().process(batch)
 
 
