@@ -120,6 +120,17 @@ def test_the_page_tells_every_peer_that_was_measured(tmp_path: Path) -> None:
     assert "naive" not in "".join(line for line in text.splitlines() if line.startswith("| boto3"))
 
 
+def test_a_run_too_short_for_the_clock_of_the_processor_is_told_without_a_share(tmp_path: Path) -> None:
+    """A process's time is counted in hundredths of a second: of a small job that may be none at all."""
+    runs = Runs(tmp_path / "runs.jsonl")
+    for run in (made("large", "ours", wall=1, cpu=0), made("large", "limit", wall=0.5, cpu=0.5)):
+        runs.add(run)
+    row = next(
+        it for it in page(runs, machine="a machine.", ceiling=None, notes="").splitlines() if "this library" in it
+    )
+    assert row.split("|")[4:7] == [" 0.0 ", "  ", " 50% "]
+
+
 def test_one_command_measures_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = Workload("tiny", 5, 2, 40, "a few")
     monkeypatch.setitem(WORKLOADS, "tiny", tiny)

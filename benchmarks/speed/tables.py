@@ -72,7 +72,7 @@ def _rows(runs: Runs, workload: str) -> Iterator[Sequence[str]]:
             _told(of_peer, lambda run: run.rate, "{:,.0f}"),
             _told(of_peer, lambda run: run.logs / run.wall, "{:,.0f}", spread=False),
             _told(of_peer, lambda run: run.cost, "{:.1f}"),
-            _told(of_peer, lambda run: cost and cost / run.cost, "{:.0%}", spread=False),
+            _told(of_peer, lambda run: cost / run.cost if cost and run.cost else None, "{:.0%}", spread=False),
             _told(of_peer, lambda run: rate and run.rate / rate, "{:.0%}", spread=False),
             _told(of_peer, lambda run: run.largest / _MIB, "{:.0f}", spread=False),
             _told(of_peer, lambda run: run.together / _MIB, "{:.0f}", spread=False),
