@@ -1,7 +1,8 @@
 """Raw records → events, and why some are none."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import cast
 
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.events.metadata import Origin
@@ -13,19 +14,27 @@ _AT_ONCE = 100
 
 
 def build(records: Records, *, log: LogObject, indexes: Iterable[int]) -> Iterator[CloudTrailEvent | RejectedRecord]:
-    """The events at ``indexes`` of ``records``, in that order, one at a time.
+    """The events at ``indexes`` of ``records``, in that order, some at a time.
 
     A record that is no JSON object comes as a ``RejectedRecord``, with its bytes and the reason; it never costs its
     neighbours (Java: ``AbstractEventSerializer`` gave up the rest of the file). Each tells where it stood in its log.
     Raises nothing else than ``IndexError``.
     """
-    origin = Origin(log=log, start_of=records.start_of)
     remaining = iter(indexes)
     while chosen := tuple(islice(remaining, _AT_ONCE)):
-        raws, places = records.raws(chosen), records.indexes_of(chosen)
-        events = CloudTrailEvent.from_records(raws, indexes=places, origin=origin)
-        for raw, index, event in zip(raws, places, events, strict=True):
-            yield _event(raw, index=index, origin=origin, log=log) if event is None else event
+        yield from _built(records, log, chosen)
+
+
+def _built(records: Records, log: LogObject, chosen: Sequence[int]) -> Sequence[CloudTrailEvent | RejectedRecord]:
+    origin = Origin(log=log, start_of=records.start_of)
+    raws, places = records.raws(chosen), records.indexes_of(chosen)
+    events = CloudTrailEvent.from_records(raws, indexes=places, origin=origin)
+    if all(events):
+        return cast("Sequence[CloudTrailEvent]", events)
+    return [
+        event or _event(raw, index=index, origin=origin, log=log)
+        for raw, index, event in zip(raws, places, events, strict=True)
+    ]
 
 
 def _event(raw: bytes, *, index: int, origin: Origin, log: LogObject) -> CloudTrailEvent | RejectedRecord:

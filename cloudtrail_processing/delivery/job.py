@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from cloudtrail_processing.building import build
 from cloudtrail_processing.delivery.holding import Holds, KeepGoing
@@ -196,9 +196,8 @@ class Job:
         answers = [run.answers(indexes, headers) for run in runs]
         needed = _together([run.needed(indexes, it) for run, it in zip(runs, answers, strict=True)])
         with self.turn:
-            built = dict(zip(needed, build(records, log=self.log, indexes=needed), strict=True))
-        bad = {index: it for index, it in built.items() if isinstance(it, RejectedRecord)}
-        events = {index: it for index, it in built.items() if isinstance(it, CloudTrailEvent)}
+            built = list(build(records, log=self.log, indexes=needed))
+        bad, events = _told_apart(needed, built)
         wanted = [run.select(indexes, it, events) for run, it in zip(runs, answers, strict=True)]
         with self.turn:
             for run, chosen in zip(runs, wanted, strict=True):
@@ -219,6 +218,17 @@ class _Window(NamedTuple):
     start: int
     stop: int
     indexes: Sequence[int]
+
+
+def _told_apart(
+    indexes: Sequence[int], built: Sequence[CloudTrailEvent | RejectedRecord]
+) -> tuple[dict[int, RejectedRecord], dict[int, CloudTrailEvent]]:
+    """The bad records, of which there are hardly ever any, and the events."""
+    if RejectedRecord not in set(map(type, built)):
+        return {}, dict(zip(indexes, cast("Sequence[CloudTrailEvent]", built), strict=True))
+    pairs = list(zip(indexes, built, strict=True))
+    bad = {index: it for index, it in pairs if isinstance(it, RejectedRecord)}
+    return bad, {index: it for index, it in pairs if isinstance(it, CloudTrailEvent)}
 
 
 def _together(chosen: Sequence[Sequence[int]]) -> Sequence[int]:

@@ -1,9 +1,11 @@
 """One processor's way through one log: what it wants, what waits for its next batch, how far it came."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.delivery.bookkeeping import bookkeeping
@@ -21,11 +23,33 @@ from cloudtrail_processing.usercode import OURS, UserCode, guarded
 Answers = Mapping[int, bool | None]
 """What a filter says of records by their headers: True, False, or None when only the whole event can tell."""
 
-_Waiting = tuple[int, Any]
-"""The index of a record, and what the processor receives of it."""
-_Items = Mapping[int, Any]
 _Refused = Mapping[int, RejectedRecord]
+_NONE_REFUSED: _Refused = {}
 _NO_RECORDS = Records.of(())
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """What a processor receives of records, and the index of each: side by side, as pairs would cost every event."""
+
+    indexes: Sequence[int]
+    items: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.indexes)
+
+    def __add__(self, more: Self) -> Self:
+        return type(self)((*self.indexes, *more.indexes), (*self.items, *more.items)) if self.indexes else more
+
+    def __getitem__(self, part: slice) -> Self:
+        return type(self)(self.indexes[part], self.items[part])
+
+    def those(self, places: Sequence[int]) -> Self:
+        """The ones at these places among them."""
+        return type(self)([self.indexes[it] for it in places], [self.items[it] for it in places])
+
+
+_NOTHING = _Items((), ())
 
 
 class LaneRun:
@@ -39,7 +63,7 @@ class LaneRun:
         self._hold: Hold | None = None
         self._records = _NO_RECORDS
         self._builds = True
-        self._waiting: list[_Waiting] = []
+        self._waiting = _NOTHING
         self.delivered = 0
         self.duplicates = 0
         self.failure: LaneFailure | None = None
@@ -143,27 +167,20 @@ class LaneRun:
 
         What a checkpoint says was delivered before is looked at, too, but does not wait again.
         """
-        found, refused = self._items(wanted, events, log)
-        settled = self.position
-        self._waiting += found.items() if settled == 0 else [it for it in found.items() if it[0] >= settled]
-        return refused
-
-    def _items(
-        self, wanted: Sequence[int], events: Mapping[int, CloudTrailEvent], log: LogObject
-    ) -> tuple[_Items, _Refused]:
         read = self._lane.read
-        if read is not None:
-            return self._read(wanted, read, log)
-        return (events if len(wanted) == len(events) else {it: events[it] for it in wanted}), {}
+        found, refused = self._read(wanted, read, log) if read else (_of(wanted, events), _NONE_REFUSED)
+        if settled := self.position:
+            found = found[bisect_left(found.indexes, settled) :]
+        self._waiting += found
+        return refused
 
     def _read(self, wanted: Sequence[int], read: Read, log: LogObject) -> tuple[_Items, _Refused]:
         """The records as the processor's own model, and those that it refuses."""
-        found: _Items = {}
-        refused: _Refused = {}
+        found, refused = _NOTHING, _NONE_REFUSED
         raws = self._records.raws(wanted)
         with self._failing(f"the model of processor {self._lane.name}"):
             try:
-                found = dict(zip(wanted, read(raws), strict=True))
+                found = _Items(wanted, read(raws))
             except ValueError:
                 found, refused = self._read_each(zip(wanted, raws, strict=True), read, log)
         return found, refused
@@ -177,7 +194,7 @@ class LaneRun:
             except ValueError as error:
                 place, reason = self._records.index_of(index), f"processor {self._lane.name}: {error}"
                 refused[index] = RejectedRecord(log=log, index=place, raw=raw, error=reason)
-        return found, refused
+        return _of(tuple(found), found), refused
 
     def has_batch(self, *, last: bool) -> bool:
         """True when a batch is due: a full one, or whatever waits at the end of the log."""
@@ -186,25 +203,24 @@ class LaneRun:
     def deliver(self, log: LogObject) -> None:
         """Hand the next batch to the processor, and only then write it down; a failure ends this lane's pass."""
         chosen, self._waiting = self._waiting[: self._batch_size], self._waiting[self._batch_size :]
-        after = chosen[-1][0] + 1
+        after = chosen.indexes[-1] + 1
         try:
             if self._hold is not None:
                 self._hold.check()
-            fresh = self._fresh(chosen)
+            fresh, keys = self._fresh(chosen)
             if fresh:
-                self._process(self._batch(log, fresh.values(), first=chosen[0][0], after=after))
+                self._process(self._batch(log, fresh, first=chosen.indexes[0], after=after))
             self.delivered += len(fresh)
             self.duplicates += len(chosen) - len(fresh)
-            self._write_down(fresh, after)
+            self._write_down(keys, after)
         except CloudTrailProcessingError as error:
             self.failure = LaneFailure(self._lane.name, error)
 
-    def _batch(self, log: LogObject, fresh: Collection[_Waiting], *, first: int, after: int) -> EventBatch[Any]:
-        indexes, items = zip(*fresh, strict=True)
-        has_bytes = isinstance(items[0], CloudTrailEvent | bytes)
-        raws = () if has_bytes else tuple(self._records.raws(indexes))
-        places = self._records.indexes_of(indexes)
-        return EventBatch(log, items, first_index=first, next_index=after, indexes=places, raws=raws)
+    def _batch(self, log: LogObject, fresh: _Items, *, first: int, after: int) -> EventBatch[Any]:
+        has_bytes = isinstance(fresh.items[0], CloudTrailEvent | bytes)
+        raws = () if has_bytes else tuple(self._records.raws(fresh.indexes))
+        places = self._records.indexes_of(fresh.indexes)
+        return EventBatch(log, tuple(fresh.items), first_index=first, next_index=after, indexes=places, raws=raws)
 
     def _process(self, batch: EventBatch[Any]) -> None:
         what, process = f"processor {self._lane.name}", self._lane.processor.process
@@ -214,28 +230,29 @@ class LaneRun:
             policy = self._lane.retry.copy(sleep=napping(self._keep_going), reraise=True)
             self._user_code.call_again(policy, what, process, batch)
 
-    def _write_down(self, fresh: Mapping[object, _Waiting], after: int) -> None:
+    def _write_down(self, keys: Sequence[str], after: int) -> None:
         """Note what was delivered: the position also when the memory of events fails, or the batch came again."""
         try:
-            self._remember(fresh)
+            self._remember(keys)
         finally:
             if self._hold is not None:
                 self._hold.advance(after)
 
-    def _fresh(self, chosen: Sequence[_Waiting]) -> dict[object, _Waiting]:
-        """The events that were not delivered before, by what they are remembered by; without memory all of them."""
+    def _fresh(self, chosen: _Items) -> tuple[_Items, Sequence[str]]:
+        """The events that were not delivered before, and what they are remembered by; without memory all of them."""
         if self._lane.seen is None:
-            return dict(enumerate(chosen))
-        by_key: dict[object, _Waiting] = {}
-        for place, waiting in enumerate(chosen):
-            by_key.setdefault(self._key_of(*waiting) or place, waiting)
-        keys = [key for key in by_key if isinstance(key, str)]
+            return chosen, ()
+        places: dict[object, int] = {}
+        for place, (index, item) in enumerate(zip(chosen.indexes, chosen.items, strict=True)):
+            places.setdefault(self._key_of(index, item) or place, place)
+        keys = [key for key in places if isinstance(key, str)]
         with bookkeeping("the memory of events"):
             unseen = self._user_code.call("the memory of events", self._lane.seen.unseen, keys, passing=OURS)
-        return {key: waiting for key, waiting in by_key.items() if not isinstance(key, str) or key in unseen}
+        fresh = [place for key, place in places.items() if not isinstance(key, str) or key in unseen]
+        return chosen.those(fresh), [key for key in keys if key in unseen]
 
-    def _remember(self, fresh: Mapping[object, _Waiting]) -> None:
-        if self._lane.seen is not None and (keys := [key for key in fresh if isinstance(key, str)]):
+    def _remember(self, keys: Sequence[str]) -> None:
+        if self._lane.seen is not None and keys:
             with bookkeeping("the memory of events"):
                 self._user_code.call("the memory of events", self._lane.seen.remember, keys, passing=OURS)
 
@@ -256,3 +273,8 @@ class LaneRun:
                 yield
         except CloudTrailProcessingError as error:
             self.failure = LaneFailure(self._lane.name, error)
+
+
+def _of(wanted: Sequence[int], found: Mapping[int, Any]) -> _Items:
+    """These, of what was found, in order; where they are all of it nothing is looked up."""
+    return _Items(wanted, tuple(found.values() if len(wanted) == len(found) else map(found.__getitem__, wanted)))

@@ -1,7 +1,10 @@
 """``CloudTrailEvent``: management and data events, and the base of all other kinds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
+from itertools import product
+from operator import attrgetter
 from typing import Any, ClassVar, Final, Self, cast
 
 from pydantic import Field, computed_field
@@ -14,6 +17,9 @@ from cloudtrail_processing.events.values import EventVersion, as_bool, as_text, 
 
 _PLAIN_CATEGORIES: Final = ("Management", "Data", None)
 _PLAIN_TYPES: Final = ("AwsApiCall", "AwsServiceEvent", "AwsConsoleSignIn", "AwsConsoleAction")
+_PLAIN: Final = frozenset(product(_PLAIN_TYPES, _PLAIN_CATEGORIES))
+"""What nearly all events are: of no kind that has a class of its own."""
+_type_and_category: Final = attrgetter("event_type", "event_category")
 _LONGEST_IN_REPR: Final = 100
 
 
@@ -167,8 +173,13 @@ class CloudTrailEvent(Record):
 
     @classmethod
     def _is_plain(cls, values: Any) -> bool:
-        # Nearly every event ends here, at the price of two comparisons.
         return values.event_type in _PLAIN_TYPES and values.event_category in _PLAIN_CATEGORIES
+
+    @classmethod
+    def _are_plain(cls, heads: Sequence[Any]) -> bool:
+        with suppress(AttributeError):  # None has neither type nor category
+            return _PLAIN.issuperset(map(_type_and_category, heads))
+        return False
 
     @classmethod
     def _kind_of(cls, event: Self) -> type[Self]:

@@ -1,12 +1,12 @@
 """What every event can do because it keeps the exact bytes that it was read from."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import ConfigDict
 
-from cloudtrail_processing.events.deferred import Deferred, quick_reader
+from cloudtrail_processing.events.deferred import Deferred, heads_of, made_of, quick_reader, set_each
 from cloudtrail_processing.events.metadata import EventMetadata, Origin, SourceLog
 from cloudtrail_processing.events.parsing import parse_object, to_bytes, write_object
 
@@ -62,17 +62,15 @@ class Record(Deferred):
         return event
 
     @classmethod
-    def from_records(cls, raws: Iterable[bytes], *, indexes: Iterable[int], origin: Origin) -> Iterator[Self | None]:
+    def from_records(cls, raws: Sequence[bytes], *, indexes: Sequence[int], origin: Origin) -> Sequence[Self | None]:
         """Like ``from_record`` for many, but None for each that only ``from_record`` can tell about."""
-        read, is_plain, head = quick_reader(cls), cls._is_plain, attrgetter("_head")
-        for raw, index in zip(raws, indexes, strict=True):
-            event = read(raw) if len(raw) < _LONGEST_NUMBER and raw.isascii() else None
-            if event is None or not is_plain(head(event)):
-                yield None
-            else:
-                _set_index(event, index)
-                _set_origin(event, origin)
-                yield event
+        heads = heads_of(cls, raws if _are_quick(raws) else [raw if _is_quick(raw) else b"" for raw in raws])
+        events = made_of(cls, heads, raws)
+        set_each(_set_index, events, indexes)
+        set_each(_set_origin, events, repeat(origin))
+        if cls._are_plain(heads):
+            return events
+        return [event if head and cls._is_plain(head) else None for event, head in zip(events, heads, strict=True)]
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
@@ -93,8 +91,7 @@ class Record(Deferred):
 
     @classmethod
     def _build(cls, raw: bytes) -> Self:
-        # The decoder does not look at what it skips: whether it is UTF-8, or a number longer than Python reads.
-        event = quick_reader(cls)(raw) if len(raw) < _LONGEST_NUMBER and raw.isascii() else None
+        event = quick_reader(cls)(raw) if _is_quick(raw) else None
         if event is None:
             event = cls._thoroughly(raw)
         kind = cls._kind_of(event)
@@ -112,6 +109,11 @@ class Record(Deferred):
         """True when the single values of an event, or of its head, tell at once that it is of this class."""
         del values
         return True
+
+    @classmethod
+    def _are_plain(cls, heads: Sequence[Any]) -> bool:
+        """True when each of these is a head, and tells that; False is no proof of the contrary."""
+        return None not in heads and all(map(cls._is_plain, heads))
 
     @classmethod
     def _kind_of(cls, event: Self) -> type[Self]:
@@ -230,6 +232,16 @@ class Record(Deferred):
 
 _set_index: Final = Record.__dict__["_index"].__set__
 _set_origin: Final = Record.__dict__["_origin"].__set__
+
+
+def _is_quick(raw: bytes) -> bool:
+    """The decoder does not look at what it skips: whether it is UTF-8, or a number longer than Python reads."""
+    return len(raw) < _LONGEST_NUMBER and raw.isascii()
+
+
+def _are_quick(raws: Sequence[bytes]) -> bool:
+    """The same of all of them."""
+    return max(map(len, raws), default=0) < _LONGEST_NUMBER and all(map(bytes.isascii, raws))
 
 
 def _quietly(options: dict[str, Any]) -> dict[str, Any]:
