@@ -30,6 +30,7 @@ from .errors import (
     RetryLater,
     SettingsError,
     Stopped,
+    TrailingData,
     TransientError,
 )
 from .events import (
@@ -146,6 +147,7 @@ __all__ = [
     "Stage",
     "Stopped",
     "Summary",
+    "TrailingData",
     "TransientError",
     "UserIdentity",
     "Where",

@@ -13,7 +13,8 @@ The tree; each class carries its disposition, so that no code ever decides by gu
     │   └── SettingsError      RETRY    a setting that cannot work; raised before anything is received
     ├── LogGone                RETRY    the object does not exist (S3 may lag behind its notification)
     ├── CorruptLog             REJECT   not gzip, CRC, trailing bytes, not JSON, no Records
-    │   └── LogTooLarge        REJECT   over the limit on inflated size or on ratio
+    │   ├── LogTooLarge        REJECT   over the limit on inflated size or on ratio
+    │   └── TrailingData       REJECT   something follows the compressed stream
     ├── RejectedRecords        REJECT   good records were delivered, bad ones have no quarantine
     ├── NotificationError      REJECT   a message of unknown shape
     ├── NotAllowed             REJECT   a bucket, account or topic that the operator did not allow
@@ -97,6 +98,10 @@ class CorruptLog(CloudTrailProcessingError):
 
 class LogTooLarge(CorruptLog):
     """The log would inflate beyond the limit on its size or on its ratio."""
+
+
+class TrailingData(CorruptLog):
+    """Something follows the one compressed stream that a log is: a sign of tampering, or of a broken copy."""
 
 
 class RejectedRecords(CloudTrailProcessingError):

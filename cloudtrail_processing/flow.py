@@ -124,12 +124,16 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class FetchedLog:
-    """The stored bytes of a log, as they lie in the bucket, with what the store said of them."""
+    """The stored bytes of a log, as they lie in the bucket, with what the store said of them.
+
+    ``metadata`` is of digests only: names without ``x-amz-meta-``, where their signatures stand.
+    """
 
     body: bytes = field(repr=False)
     etag: str | None = None
     version_id: str | None = None
     last_modified: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

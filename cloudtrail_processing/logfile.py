@@ -20,7 +20,7 @@ from isal import igzip_lib
 
 from cloudtrail_processing import spans
 from cloudtrail_processing.counting import check_count, check_number, records_array
-from cloudtrail_processing.errors import CorruptLog, LogTooLarge
+from cloudtrail_processing.errors import CorruptLog, LogTooLarge, TrailingData
 from cloudtrail_processing.needles import Haystack
 
 _MAGIC = b"\x1f\x8b"
@@ -92,7 +92,8 @@ def _gunzip(body: bytes, *, limit: int) -> bytes:
         raise CorruptLog(f"cut short: the compressed stream has no end after {len(body)} bytes")
     if stream.unused_data:
         count = len(stream.unused_data)
-        raise CorruptLog(f"{count} bytes after the end of the compressed stream: a sign of tampering or a broken copy")
+        text = f"{count} bytes after the end of the compressed stream: a sign of tampering or a broken copy"
+        raise TrailingData(text)
     if dropped:
         raise CorruptLog("longer than its end tells: a sign of tampering or a broken copy")
     return data

@@ -104,8 +104,7 @@ class Source:
         except CorruptLog as error:
             if log.bucket and not _is_whole(fetched) and any(again().body != fetched.body for _ in range(_SURE)):
                 raise TransientError(f"{log.uri}: {error}; it was damaged on the way, as it came otherwise") from error
-            kind = LogTooLarge if isinstance(error, LogTooLarge) else CorruptLog
-            raise kind(f"{log.uri}: {error}") from error.__cause__
+            raise type(error)(f"{log.uri}: {error}") from error.__cause__
 
     def _patiently(self, keep_going: Callable[[], None]) -> Callable[..., Any]:
         return in_place(attempts=self._attempts, seconds=self._seconds, before_attempt=keep_going, sleep=self._pause)

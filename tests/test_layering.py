@@ -26,7 +26,7 @@ ROWS = [
         "allowed",
         "sns",
     },
-    {"building"},
+    {"building", "integrity"},
     {"aws", "reading", "delivery", "failures", "plugins", "files", "processors", "starting", "tally", "source"},
     {"pipeline", "checkpoint", "hooks", "leases", "settling", "intake", "introduction", "circuit"},
     {"work", "idle", "parts"},

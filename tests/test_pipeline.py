@@ -39,6 +39,7 @@ from cloudtrail_processing.errors import (
     RejectedRecords,
     RetryLater,
     Stopped,
+    TrailingData,
     TransientError,
 )
 from cloudtrail_processing.filters import SourceFilter, Where, event_filter, source_filter
@@ -261,7 +262,7 @@ def test_one_log_that_fails_never_hides_the_others() -> None:
         (b"", CorruptLog),
         (b"no json", CorruptLog),
         (b'{"other":[]}', CorruptLog),
-        (gzip.compress(b'{"Records":[]}') + b"tail", CorruptLog),
+        (gzip.compress(b'{"Records":[]}') + b"tail", TrailingData),
         (gzip.compress(b'{"Records":[' + b" " * 5_000_000 + b"]}"), LogTooLarge),
     ],
 )

@@ -10,7 +10,7 @@ FetchedLog Files FolderQuarantine Health HealthState Ignored InsightEvent Joined
 LogObject LogStore LogTooLarge LoggingReporter MemoryCheckpoint NetworkActivityEvent NotAllowed Notification
 NotificationError Outcome Parts Processed ProcessorError ProgressReporter ProgressState ProgressStatus Quarantine
 Queue QueueMessage Refuse RejectedRecord RejectedRecords Reporters RetryLater S3Keys S3Quarantine S3Store SeenEvents
-Settings SettingsError Skipped SourceFilter SqliteCheckpoint SqsQueue Stage Stopped Summary TransientError
+Settings SettingsError Skipped SourceFilter SqliteCheckpoint SqsQueue Stage Stopped Summary TrailingData TransientError
 UserIdentity Where Worker build log_object process read_events run supervise
 """.split()  # noqa: SIM905 - a block of names is easier to read than seventy lines
 

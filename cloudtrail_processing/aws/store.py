@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,7 +13,7 @@ from cloudtrail_processing.aws.failures import is_wrong_region, mapped
 from cloudtrail_processing.aws.owners import BucketOwners
 from cloudtrail_processing.aws.session import AwsOptions, boto3_session, s3_client
 from cloudtrail_processing.errors import LogTooLarge
-from cloudtrail_processing.flow import FetchedLog, LogObject
+from cloudtrail_processing.flow import FetchedLog, LogKind, LogObject
 
 if TYPE_CHECKING:
     import boto3
@@ -190,6 +190,7 @@ class _Bucket:
             etag=_bare(meta["e_tag"]),
             version_id=meta["version"],
             last_modified=meta["last_modified"],
+            metadata=_told_beside(result.attributes) if log.kind is LogKind.DIGEST else {},
         )
 
     def _read_odd(self, log: LogObject, limit: int) -> FetchedLog:
@@ -202,6 +203,7 @@ class _Bucket:
                 etag=_bare(answer.get("ETag")),
                 version_id=answer.get("VersionId"),
                 last_modified=answer.get("LastModified"),
+                metadata=answer.get("Metadata", {}),
             )
 
     def _optional(self, log: LogObject) -> dict[str, Any]:
@@ -212,6 +214,11 @@ class _Bucket:
 def _check_size(log: LogObject, size: int, *, limit: int) -> None:
     if size > limit:
         raise LogTooLarge(f"{log.uri} has {size} stored bytes, over the limit of {limit}: not read")
+
+
+def _told_beside(attributes: Mapping[Any, str]) -> Mapping[str, str]:
+    """The user's own metadata: obstore tells them among headers of HTTP, which begin with a capital."""
+    return {str(name): value for name, value in attributes.items() if str(name).islower()}
 
 
 def _bare(etag: str | None) -> str | None:
