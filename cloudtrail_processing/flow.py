@@ -4,6 +4,7 @@
 → ``EventBatch`` (in ``batch``) → ``Outcome`` → ``Verdict``.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -134,6 +135,23 @@ class FetchedLog:
     version_id: str | None = None
     last_modified: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key by which CloudTrail signed digests of one region between two times, as ``ListPublicKeys`` tells it.
+
+    ``der`` is a PKCS#1 ``RSAPublicKey`` or a ``SubjectPublicKeyInfo``.
+    """
+
+    der: bytes = field(repr=False)
+    first: datetime | None = None
+    last: datetime | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex MD5 of the DER bytes: a digest names its key so. That AWS tells the same of it is not relied upon."""
+        return hashlib.md5(self.der, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge, TrailingData
 from cloudtrail_processing.events import DigestFile
 from cloudtrail_processing.events.digest import DigestLogFile
+from cloudtrail_processing.flow import PublicKey
 from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits, inflate
 
 SIGNATURE: Final = "signature"
@@ -85,23 +86,6 @@ class Judgement:
 
 
 VALID: Final = Judgement(State.VALID)
-
-
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """A key by which CloudTrail signed digests of one region between two times, as ``ListPublicKeys`` tells it.
-
-    ``der`` is a PKCS#1 ``RSAPublicKey`` or a ``SubjectPublicKeyInfo``.
-    """
-
-    der: bytes = field(repr=False)
-    first: datetime | None = None
-    last: datetime | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex MD5 of the DER bytes: a digest names its key so. That AWS tells the same of it is not relied upon."""
-        return hashlib.md5(self.der, usedforsecurity=False).hexdigest()
 
 
 class PublicKeys:

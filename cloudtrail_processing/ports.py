@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage, RejectedRecord
+from cloudtrail_processing.flow import FetchedLog, LogObject, PublicKey, QueueMessage, RejectedRecord
 
 BATCH = 10
 """Messages in one receive, and entries in one batch call, at most."""
@@ -125,6 +125,17 @@ class KeySource(Protocol):
 
     def logs(self) -> Iterator[LogObject]:
         """Every log, in the source's own order; lazily, as listings can be long."""
+        ...
+
+
+class PublicKeySource(Protocol):
+    """Tells by which keys CloudTrail signed digests. Called from many threads at once."""
+
+    def keys(self, *, region: str, first: datetime, last: datetime) -> Sequence[PublicKey]:
+        """Every key that was valid in ``region``, the one whose digests are proven, at any time between these.
+
+        Maybe more, maybe none. Raises ``TransientError`` or ``ConfigurationError``.
+        """
         ...
 
 
