@@ -1,8 +1,6 @@
 """The logs: what the object of each number is called and holds, and how a queue hears of it."""
 
-import hashlib
 import re
-from bisect import bisect_right
 from collections.abc import Sequence
 
 import orjson
@@ -60,24 +58,14 @@ def announcement(number: int) -> str:
     return f"{_START}00000000-0000-4000-9000-{number:012d}{_MIDDLE}{key_of(number)}{_END}"
 
 
-class Body:
-    """What objects hold, with its entity tag."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
-
-
 class Listing:
     """The keys of the first objects, in order; made when it is asked for."""
 
     def __init__(self) -> None:
         self._keys: list[str] = []
 
-    def page(self, count: int, *, prefix: str, after: str, most: int) -> tuple[Sequence[str], bool]:
-        """Up to ``most`` keys behind ``after``, of the first ``count`` objects; and whether there are more."""
+    def keys(self, count: int) -> Sequence[str]:
+        """Those of the first ``count`` objects."""
         if len(self._keys) != count:
             self._keys = sorted(map(key_of, range(count)))
-        start = max(bisect_right(self._keys, after), bisect_right(self._keys, prefix))
-        end = bisect_right(self._keys, f"{prefix}\U0010ffff")
-        return self._keys[start : min(start + most, end)], end - start > most
+        return self._keys
