@@ -5,5 +5,8 @@ over and over, as the objects of one bucket, and one queue with its dead-letter 
 aiobotocore, obstore and the Java SDK ask while they read logs, and does not look at signatures. Under ``/_control/`` it
 takes what a measurement orders and tells what the clients did; ``benchmarks.aws.running`` starts it and asks it.
 
+``python -m benchmarks.aws --layout FILE`` serves the buckets of a ``benchmarks.aws.layout`` instead, with CloudTrail
+beside them: that is what a trail is proven against.
+
 ``python -m benchmarks.aws.ceiling`` measures how many requests a second it can answer.
 """

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.aws --logs FOLDER``: serve until the process is ended; its port is told as a line of JSON."""
+"""``python -m benchmarks.aws``: serve logs or a layout until the process is ended; its port is told as JSON."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ import uvloop
 
 from benchmarks.aws.control import Server
 from benchmarks.aws.http import Connection
+from benchmarks.aws.layout import Layout
 
 _BACKLOG = 1000
 _RARELY = (100_000, 100, 1000)  # a deep queue is many objects, and none of them is in a cycle
@@ -39,12 +40,15 @@ def _bodies(folder: Path) -> list[bytes]:
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.aws", description="SQS and S3 in memory.")
-    parser.add_argument("--logs", type=Path, required=True, help="folder of 000000.json.gz, 000001.json.gz, …")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--logs", type=Path, help="folder of 000000.json.gz, 000001.json.gz, …")
+    what.add_argument("--layout", type=Path, help="file of benchmarks.aws.layout")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--sqs-ms", type=float, default=15, help="until SQS answers")
     parser.add_argument("--s3-ms", type=float, default=40, help="until the first byte of S3")
     chosen = parser.parse_args()
-    server = Server(_bodies(chosen.logs), sqs_ms=chosen.sqs_ms, s3_ms=chosen.s3_ms)
+    bodies, layout = (_bodies(chosen.logs), None) if chosen.logs else ((), Layout.read(chosen.layout))
+    server = Server(bodies, sqs_ms=chosen.sqs_ms, s3_ms=chosen.s3_ms, layout=layout)
     gc.freeze()
     gc.set_threshold(*_RARELY)
     with contextlib.suppress(asyncio.CancelledError):

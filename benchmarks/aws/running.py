@@ -68,8 +68,21 @@ class Aws:
 @contextmanager
 def running(logs: Path, *, sqs_ms: float = 15, s3_ms: float = 40) -> Iterator[Aws]:
     """Serve the bodies in the folder ``logs`` until the block ends."""
+    with _serving("--logs", logs, sqs_ms=sqs_ms, s3_ms=s3_ms) as aws:
+        yield aws
+
+
+@contextmanager
+def running_layout(layout: Path, *, s3_ms: float = 30) -> Iterator[Aws]:
+    """Serve the layout that the file ``layout`` holds until the block ends."""
+    with _serving("--layout", layout, sqs_ms=0, s3_ms=s3_ms) as aws:
+        yield aws
+
+
+@contextmanager
+def _serving(what: str, path: Path, *, sqs_ms: float, s3_ms: float) -> Iterator[Aws]:
     latencies = (f"--sqs-ms={sqs_ms}", f"--s3-ms={s3_ms}")
-    command = [sys.executable, "-m", "benchmarks.aws", "--logs", str(logs), *latencies]
+    command = [sys.executable, "-m", "benchmarks.aws", what, str(path), *latencies]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

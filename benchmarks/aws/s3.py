@@ -12,7 +12,7 @@ from benchmarks.aws.s3_wire import NO_SUCH_KEY, NOT_ALLOWED, Stored, listed, loc
 _RANGE = re.compile(rb"bytes=(\d*)-(\d*)")
 _PATH = f"/{BUCKET}".encode()
 _HOST = f"{BUCKET}.".encode()
-_OBJECT = {b"GET": "GetObject", b"HEAD": "HeadObject"}
+OBJECT = {b"GET": "GetObject", b"HEAD": "HeadObject"}
 
 
 class Bucket:
@@ -35,7 +35,7 @@ class Bucket:
         key, _, query = rest.partition(b"?")
         if not key:
             return self._bucket(request, query.decode())
-        operation = _OBJECT.get(request.method)
+        operation = OBJECT.get(request.method)
         if operation is None:
             return refused(NOT_ALLOWED)
         self.requests[operation] += 1

@@ -83,7 +83,7 @@ def refused(why: tuple[int, str, str], *, is_head: bool = False) -> Answer:
 
 
 class Page(NamedTuple):
-    """One page of a listing: keys, what they have in common up to the delimiter, and the last of both if more follow."""
+    """One page of a listing: keys, what others have in common up to the delimiter, and the last, if more follow."""
 
     keys: Sequence[str]
     common: Sequence[str]
@@ -122,33 +122,34 @@ def listed(
 ) -> Answer:
     """A page of sorted ``keys``, as ListObjects or, when it is asked so, as ListObjectsV2."""
     is_second = asked.get("list-type") == "2"
-    prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
-    most = min(_MOST, int(asked.get("max-keys", _MOST)))
     after = asked.get("continuation-token") or asked.get("start-after", "") if is_second else asked.get("marker", "")
-    found = page(keys, prefix=prefix, delimiter=delimiter, after=after, most=most)
+    found = page(
+        keys,
+        prefix=asked.get("prefix", ""),
+        delimiter=asked.get("delimiter", ""),
+        after=after,
+        most=min(_MOST, int(asked.get("max-keys", _MOST))),
+    )
     written = quote if asked.get("encoding-type") == "url" else escape
-    parts = {
-        "Name": bucket,
-        "Prefix": written(prefix),
-        "MaxKeys": most,
-        "IsTruncated": str(found.last is not None).lower(),
-    }
-    if delimiter:
-        parts["Delimiter"] = written(delimiter)
-    if "encoding-type" in asked:
-        parts["EncodingType"] = escape(asked["encoding-type"])
+    parts = {"Name": bucket, **_repeated(asked, written), "IsTruncated": str(found.last is not None).lower()}
     if is_second:
         parts["KeyCount"] = len(found.keys) + len(found.common)
-    else:
-        parts["Marker"] = written(after)
     if found.last is not None and is_second:
         parts["NextContinuationToken"] = escape(found.last)
-    elif found.last is not None and delimiter:
+    elif found.last is not None and asked.get("delimiter"):
         parts["NextMarker"] = written(found.last)
     told = "".join(f"<{name}>{value}</{name}>" for name, value in parts.items())
     contents = "".join(_entry(written(key), stored(key)) for key in found.keys)
     common = "".join(f"<CommonPrefixes><Prefix>{written(it)}</Prefix></CommonPrefixes>" for it in found.common)
     return _xml(f"<ListBucketResult {_NAMESPACE}>{told}{contents}{common}</ListBucketResult>", region)
+
+
+def _repeated(asked: Mapping[str, str], written: Callable[[str], str]) -> dict[str, str | int]:
+    """What a listing tells of the questions it answers."""
+    names = {"prefix": "Prefix", "delimiter": "Delimiter", "marker": "Marker", "start-after": "StartAfter"}
+    told: dict[str, str | int] = {name: written(asked[it]) for it, name in names.items() if it in asked}
+    told["MaxKeys"] = min(_MOST, int(asked.get("max-keys", _MOST)))
+    return told | ({"EncodingType": escape(asked["encoding-type"])} if "encoding-type" in asked else {})
 
 
 def _entry(written: str, stored: Stored) -> str:
