@@ -73,7 +73,8 @@ class Writer:
         made = self._generator.log(records=self._course.records, account=hour.account, region=hour.region, slot=at)
         log = replace(made, bucket=self._course.bucket_in(hour.number))
         slot = log.slot_time or at
-        self._store(log.bucket, log.key, StoredObject(log.body, MappingProxyType({}), self._later(slot, _AFTER_SLOT)))
+        delivered = self._later(slot, _AFTER_SLOT)
+        self.objects[log.bucket, log.key] = StoredObject(log.body, MappingProxyType({}), delivered)
         return log
 
     def _digest(
@@ -88,7 +89,7 @@ class Writer:
             bucket=bucket, key=key, account=account, end=end, fingerprint=by.fingerprint, logs=logs, previous=previous
         )
         digest = sign(document, by)
-        self._store(bucket, key, self._stored(digest.body, digest.signature, end=end, is_backfill=is_backfill))
+        self.objects[bucket, key] = self._stored(digest.body, digest.signature, end=end, is_backfill=is_backfill)
         listed = tuple(log.key for log in logs)
         self.windows.append(Window(account, region, end - HOUR, end, key, listed, is_backfill, bucket))
         return Link(bucket, key, digest.sha256, digest.signature)
@@ -99,9 +100,6 @@ class Writer:
             end += BACKFILLED_AFTER * HOUR
             metadata[GENERATED] = f"{end:%Y-%m-%dT%H:%M:%S}.000Z"
         return StoredObject(body, MappingProxyType(metadata), self._later(end, _AFTER_HOUR))
-
-    def _store(self, bucket: str, key: str, stored: StoredObject) -> None:
-        self.objects[bucket, key] = stored
 
     def _later(self, at: datetime, seconds: tuple[int, int]) -> datetime:
         return at + timedelta(seconds=self._delays.number(*seconds))
