@@ -1,4 +1,4 @@
-"""The two programs that prove a trail, run as their users run them: how they ended, what they said, and what it took."""
+"""The programs that prove a trail, run as their users run them: how they ended, what they said, what it took."""
 
 import os
 import subprocess
@@ -45,7 +45,6 @@ def run(command: Sequence[str], aws: Aws, *, root: Path | None = None) -> Ended:
         start = time.perf_counter()
         process = subprocess.Popen(command, env=environment, cwd=root, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
         with watched(process.pid) as memory:
-            # The shell's children are the program's: what it waited for is counted with it.
             _, status, used = os.wait4(process.pid, 0)
             wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -33,6 +33,16 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Anything that is not valid: an object, or a time."""
+
+    what: str
+    state: State
+    key: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A time without deliveries."""
 
