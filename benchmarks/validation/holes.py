@@ -43,16 +43,6 @@ class Row:
 
 
 _TELLING: Final = ("INVALID: ", "files valid", "rror", "No digests", "No valid", "No log files")
-    "INVALID",
-    "files valid",
-    "error",
-    "No digests",
-    "No valid",
-    "No log files",
-    "Unable",
-    "requested",
-    "found for",
-)
 
 
 def rows(program: Path | None, cases: Sequence[Case] | None = None) -> Iterator[Row]:
