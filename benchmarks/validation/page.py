@@ -34,7 +34,7 @@ def agreement_part(agreements: Iterable[Agreement]) -> Iterator[str]:
 def _others(agreement: Agreement) -> Iterator[str]:
     for how in How:
         pairs = agreement.of(how)
-        if how is How.SAME or not pairs:
+        if how in (How.SAME, How.BEHIND) or not pairs:
             continue
         yield ""
         yield f"Trail {agreement.title}, {how}:"

@@ -55,6 +55,7 @@ class How(StrEnum):
 
     SAME = "the same"
     WORDS = "both not valid, for other reasons"
+    BEHIND = "behind a digest that is not valid, only we tell"
     OURS = "only we find something"
     CONTRARY = "the CLI finds something that we do not"
     UNSEEN = "valid to the CLI, not looked at by us"
@@ -88,7 +89,7 @@ def _how(theirs: Verdict | None, ours: Verdict | None) -> How:
     if ours is None:
         return How.UNSEEN if theirs is not None and theirs.is_valid else How.CONTRARY
     if theirs is None:
-        return How.SAME if ours.is_valid else How.OURS
+        return How.SAME if ours.is_valid else How.BEHIND if ours.state is State.UNPROVEN else How.OURS
     if theirs.is_valid != ours.is_valid:
         return How.CONTRARY if ours.is_valid else How.OURS
     return How.SAME if theirs.state is ours.state else How.WORDS
