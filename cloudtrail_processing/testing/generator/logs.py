@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,7 +9,7 @@ import orjson
 
 from cloudtrail_processing.flow import LogKind, LogObject
 from cloudtrail_processing.testing.generator.draw import Draw
-from cloudtrail_processing.testing.generator.scene import Record, wire_time
+from cloudtrail_processing.testing.generator.scene import Record
 
 SLOT = timedelta(minutes=5)
 """Logs are named after the end of a five-minute slot."""
@@ -83,7 +82,17 @@ class Place:
 
 def pack(document: object) -> bytes:
     """``document`` as compact JSON in one gzip member without a timestamp: the same input gives the same bytes."""
-    return gzip.compress(orjson.dumps(document), mtime=0)
+    return pack_text(orjson.dumps(document))
+
+
+def pack_text(data: bytes) -> bytes:
+    """The same for what is JSON already, or for anything."""
+    return gzip.compress(data, mtime=0)
+
+
+def unpack(body: bytes) -> bytes:
+    """What was packed."""
+    return gzip.decompress(body)
 
 
 def slot_end(at: datetime) -> datetime:
@@ -106,40 +115,3 @@ def event_times(draw: Draw, *, slot: datetime, count: int) -> list[datetime]:
     if draw.chance(_UNSORTED):
         draw.shuffle(times)
     return times
-
-
-def digest_document(
-    place: Place, *, account: str, region: str, key: str, end: datetime, logs: Sequence[GeneratedLog]
-) -> dict[str, object]:
-    """A digest of ``logs`` for the hour before ``end``: the first of its chain, naming no real key, unsigned."""
-    entries = [_digest_entry(log) for log in logs]
-    times = [str(entry[name]) for entry in entries for name in ("oldestEventTime", "newestEventTime") if entry[name]]
-    return {
-        "awsAccountId": account,
-        "digestStartTime": wire_time(end - timedelta(hours=1)),
-        "digestEndTime": wire_time(end),
-        "digestS3Bucket": place.bucket,
-        "digestS3Object": key,
-        "digestPublicKeyFingerprint": hashlib.md5(region.encode(), usedforsecurity=False).hexdigest(),
-        "digestSignatureAlgorithm": "SHA256withRSA",
-        "newestEventTime": max(times, default=None),
-        "oldestEventTime": min(times, default=None),
-        "previousDigestS3Bucket": None,
-        "previousDigestS3Object": None,
-        "previousDigestHashValue": None,
-        "previousDigestHashAlgorithm": None,
-        "previousDigestSignature": None,
-        "logFiles": entries,
-    }
-
-
-def _digest_entry(log: GeneratedLog) -> dict[str, str | None]:
-    times = sorted(record["eventTime"] for record in log.records if "eventTime" in record)
-    return {
-        "s3Bucket": log.bucket,
-        "s3Object": log.key,
-        "hashValue": hashlib.sha256(gzip.decompress(log.body)).hexdigest(),
-        "hashAlgorithm": "SHA-256",
-        "newestEventTime": times[-1] if times else None,
-        "oldestEventTime": times[0] if times else None,
-    }

@@ -1,5 +1,6 @@
 """The generator: one seed, any number of realistic records, logs and the attack among them."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice, product
@@ -11,6 +12,7 @@ from cloudtrail_processing.flow import LogKind
 from cloudtrail_processing.testing.generator import logs as objects
 from cloudtrail_processing.testing.generator import story
 from cloudtrail_processing.testing.generator.cast import Cast, make_cast
+from cloudtrail_processing.testing.generator.digests import digest_document
 from cloudtrail_processing.testing.generator.draw import Draw, Weighted
 from cloudtrail_processing.testing.generator.logs import SLOT, GeneratedLog, Place
 from cloudtrail_processing.testing.generator.records import (
@@ -195,12 +197,15 @@ class Generator:
         return sorted(told + made, key=lambda log: log.slot_time or self._start)
 
     def digest(self, logs: Sequence[GeneratedLog] = (), *, end: datetime | None = None) -> GeneratedLog:
-        """An unsigned digest file that names ``logs``; its shape and key are authentic."""
+        """An unsigned digest file that names ``logs``; its shape and key are authentic. ``SignedTrail`` signs them."""
         account, region = self._accounts[0], self._home
         at = (end or self._start + timedelta(hours=1)).astimezone(UTC)
         name = f"{self._casts[account].trail}_{region}_{at:%Y%m%dT%H%M%SZ}"
         key = self._place.key(kind=LogKind.DIGEST, account=account, region=region, name=name, at=at)
-        document = objects.digest_document(self._place, account=account, region=region, key=key, end=at, logs=logs)
+        nobodys = hashlib.md5(region.encode(), usedforsecurity=False).hexdigest()
+        document = digest_document(
+            bucket=self._place.bucket, key=key, account=account, end=at, fingerprint=nobodys, logs=logs
+        )
         return self._object(_Plan(account, region, at, LogKind.DIGEST), key=key, body=objects.pack(document))
 
     def folder(self) -> GeneratedLog:
