@@ -17,7 +17,7 @@ from cloudtrail_processing.integrity import State
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS audits (scope BLOB NOT NULL, now TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS days (bucket TEXT, folder TEXT, day TEXT, report BLOB, PRIMARY KEY (bucket, folder, day))",
+    "CREATE TABLE IF NOT EXISTS days (place TEXT, day TEXT, report BLOB NOT NULL, PRIMARY KEY (place, day))",
 )
 
 
@@ -40,28 +40,30 @@ class Journal:
         if known is None:
             return now
         if bytes(known[0]) != wanted:
-            raise SettingsError(
-                f"{self._file.path} holds another audit ({bytes(known[0]).decode()}): name another file, or ask the same"
-            )
+            told = bytes(known[0]).decode()
+            raise SettingsError(f"{self._file.path} holds another audit ({told}): name another file, or ask the same")
         return datetime.fromisoformat(known[1])
 
     def recall(self, folder: Folder, day: str) -> Report | None:
         """What was found on a day; None when it was not looked at yet."""
         with self._file.reading() as connection:
-            question = "SELECT report FROM days WHERE bucket = ? AND folder = ? AND day = ?"
-            known = connection.execute(question, (folder.bucket, folder.prefix, day)).fetchone()
+            question = "SELECT report FROM days WHERE place = ? AND day = ?"
+            known = connection.execute(question, (_place(folder), day)).fetchone()
         return None if known is None else _report(orjson.loads(known[0]))
 
     def record(self, folder: Folder, day: str, report: Report) -> None:
         """Keep it. May be repeated."""
         told = orjson.dumps({"findings": list(map(asdict, report.findings)), "moved": list(map(asdict, report.moved))})
         with self._file.writing(durable=False) as connection:
-            row = (folder.bucket, folder.prefix, day, told)
-            connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?)", row)
+            connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", (_place(folder), day, told))
 
     def close(self) -> None:
         """Let go of the file. May be repeated."""
         self._file.close()
+
+
+def _place(folder: Folder) -> str:
+    return f"{folder.bucket}/{folder.prefix}"
 
 
 def _report(told: dict[str, Any]) -> Report:

@@ -69,6 +69,7 @@ __all__ = [
     "Duplicate",
     "EmbeddedAws",
     "FailEntries",
+    "FakeBuckets",
     "FakeLogStore",
     "FakeQueue",
     "Fault",
