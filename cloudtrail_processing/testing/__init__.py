@@ -1,4 +1,4 @@
-"""For tests of processors and workers: fakes, faults as data, generated events, logs and signed digests, an AWS in the process.
+"""For tests of processors and workers: fakes, faults as data, generated events and logs, an AWS in the process.
 
 A processor needs no worker to be tested::
 
