@@ -58,7 +58,7 @@ class DayAudit:
         findings = [finding for digest in day.own for finding in links.own(digest)]
         findings += [finding for digest in day.linking for finding in links.hangs_on(digest)]
         findings += self._logs(it for digest in day.own if (it := judged[digest.key]).judgement.is_valid)
-        findings += self._unlisted.on(day.date, Covered.of(judged.values()))
+        findings += self._unlisted.on(day.date, Covered.of((it.name, judged[it.key]) for it in digests))
         return Report(findings, links.moved)
 
     def _read(self, digest: Digest) -> JudgedDigest:

@@ -1,6 +1,6 @@
 """Logs that lie in the bucket and that no digest lists."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,7 +9,7 @@ from cloudtrail_processing.audit.folders import HOUR, LATE, Folder, digests
 from cloudtrail_processing.audit.reader import Reader
 from cloudtrail_processing.events.digest import DigestLogFile
 from cloudtrail_processing.flow import LogKind
-from cloudtrail_processing.integrity import JudgedDigest, Judgement, PublicKeys, State
+from cloudtrail_processing.integrity import DigestKey, JudgedDigest, Judgement, PublicKeys, State
 from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.ports import Listed, Listing
 from cloudtrail_processing.times import TimeRange
@@ -20,31 +20,31 @@ _EDGE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """What some digests list: ``entries`` of the valid ones by bucket and key, ``doubtful`` the keys that others tell.
+    """What some digests list: ``entries`` of the valid ones, by bucket and key.
 
-    ``windows`` are those of the valid ones, in order.
+    ``windows`` are those of the valid ones, in order; ``doubtful`` those of the others, which may have listed anything.
     """
 
     entries: Mapping[tuple[str, str], DigestLogFile]
-    doubtful: frozenset[str]
-    windows: tuple[tuple[datetime, datetime], ...]
+    windows: Sequence[tuple[datetime, datetime]]
+    doubtful: Sequence[tuple[datetime, datetime]]
 
     @classmethod
-    def of(cls, judged: Iterable[JudgedDigest]) -> "Covered":
+    def of(cls, judged: Iterable[tuple[DigestKey, JudgedDigest]]) -> "Covered":
         """That of these."""
         entries: dict[tuple[str, str], DigestLogFile] = {}
-        doubtful: set[str] = set()
-        windows = []
-        for it in judged:
-            if it.digest is None:
-                continue
-            if not it.judgement.is_valid:
-                doubtful.update(entry.s3_object for entry in it.digest.log_files)
-                continue
-            entries.update(((entry.s3_bucket, entry.s3_object), entry) for entry in it.digest.log_files)
-            if it.digest.start and it.digest.end:
+        windows, doubtful = [], []
+        for name, it in judged:
+            if it.digest and it.digest.start and it.digest.end and it.judgement.is_valid:
+                entries.update(((entry.s3_bucket, entry.s3_object), entry) for entry in it.digest.log_files)
                 windows.append((it.digest.start, it.digest.end))
-        return cls(entries, frozenset(doubtful), tuple(sorted(windows)))
+            else:
+                doubtful.append((name.end - HOUR, name.end))
+        return cls(entries, sorted(windows), doubtful)
+
+    def may_hold(self, moment: datetime) -> bool:
+        """True when a digest that is not valid may have listed a log of about this time."""
+        return any(first - HOUR <= moment <= last + LATE for first, last in self.doubtful)
 
     def all_of(self, first: datetime, last: datetime) -> bool:
         """True when the windows cover every moment between these."""
@@ -92,7 +92,8 @@ class Unlisted:
             return
         slot = log_object(self._folder.bucket, listed.key).slot_time or listed.modified
         is_known = around.all_of(listed.modified, listed.modified) or covered.all_of(slot - HOUR / 12, slot + LATE)
-        if is_known and listed.key not in covered.doubtful | around.doubtful:
+        is_doubtful = any(it.may_hold(time) for it in (covered, around) for time in (slot, listed.modified))
+        if is_known and not is_doubtful:
             yield self._finding(listed.key, Judgement(State.UNLISTED, "no digest lists it: not written by CloudTrail"))
         else:
             why = "the digest that would list it is missing or not valid"
@@ -107,7 +108,7 @@ class Unlisted:
             for it in digests(self._listing, self._folder, near)
             if it.name.end - HOUR - _EDGE <= moment <= it.name.end + _EDGE
         ]
-        return Covered.of(self._reader.digest(self._folder.bucket, it.key, self._keys) for it in chosen)
+        return Covered.of((it.name, self._reader.digest(self._folder.bucket, it.key, self._keys)) for it in chosen)
 
     def _finding(self, key: str, judgement: Judgement) -> Finding:
         place = (self._folder.account, self._folder.region, self._folder.bucket, key)

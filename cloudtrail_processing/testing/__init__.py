@@ -46,6 +46,7 @@ from cloudtrail_processing.testing.samples import sample_logs
 from cloudtrail_processing.testing.store import FakeLogStore
 from cloudtrail_processing.testing.trail import (
     Append,
+    FakeBuckets,
     Flip,
     FlipInside,
     Inject,

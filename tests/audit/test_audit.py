@@ -19,6 +19,7 @@ from cloudtrail_processing.testing.trail import (
     Remove,
     Replace,
     Resign,
+    Tampering,
     Truncate,
 )
 from cloudtrail_processing.times import TimeRange
@@ -49,14 +50,14 @@ def extra_log(trail: SignedTrail, hour: int, **changes: object) -> Inject:
 
 @pytest.mark.parametrize("trail", [TRAIL, LARGE], ids=["one account", "an organization"])
 def test_a_trail_that_nobody_touched_is_valid_and_every_object_of_it_is_told(trail: SignedTrail) -> None:
-    findings = audited(trail)
+    findings = audited(trail, scope={"prefix": "some/where" if trail is LARGE else ""})
     assert bad(findings) == []
     assert {(it.bucket, it.key) for it in findings} == set(trail.objects)
     assert exit_of(findings) == "VALID"
 
 
 def test_findings_are_told_by_account_and_region() -> None:
-    summary = Summary(audited(LARGE))
+    summary = Summary(audited(LARGE, scope={"prefix": "some/where/"}))
     assert list(summary.places) == [
         (account, region) for account in ("111122223333", "444455556666") for region in ("eu-west-1", "us-east-1")
     ]
@@ -126,8 +127,8 @@ def test_digests_that_were_deleted_are_missed(hours: tuple[int, ...], states: li
     missed = sum(it.count for it in findings if it.state in (State.MISSING, State.NOT_FOUND))
     assert missed == (len(hours) if hours[0] != 0 else 1), "what lay before the oldest that is named, nobody knows"
     unproven = {it.key for it in findings if it.state is State.UNPROVEN}
-    if hours[0] >= 0:
-        assert unproven >= {key for hour in hours if hour for _, key in logs(TRAIL, hour)}
+    if hours[0] > 0:
+        assert unproven >= {key for hour in hours for _, key in logs(TRAIL, hour)}
 
 
 def test_digests_that_are_not_there_any_more_are_no_loss_where_the_trail_was_stopped() -> None:
@@ -159,25 +160,22 @@ def test_a_log_that_is_too_young_to_be_listed_is_not_held_against_anyone() -> No
     assert bad(audited(TRAIL.tampered(injected), now=now)) == []
 
 
-def tail(place: tuple[str, str]) -> bytes:
-    return gzip.compress(b"{}")
-
-
+TAIL = gzip.compress(b"{}")
 LOG, DIGEST = logs(TRAIL, 9)[0], digests(TRAIL)[9]
-TAMPERINGS = {
+TAMPERINGS: dict[str, tuple[Tampering, tuple[str, str], State]] = {
     "log: a byte of its content": (FlipInside(*LOG, 200, 1), LOG, State.HASH_DIFFERS),
     "log: another log": (Replace(*LOG, TRAIL.objects[logs(TRAIL, 10)[0]].body), LOG, State.HASH_DIFFERS),
     "log: its magic": (Flip(*LOG, 0), LOG, State.BAD_FORMAT),
     "log: its checksum": (Flip(*LOG, -6), LOG, State.BAD_FORMAT),
     "log: cut short": (Truncate(*LOG, 60), LOG, State.BAD_FORMAT),
     "log: emptied": (Replace(*LOG, b""), LOG, State.BAD_FORMAT),
-    "log: a second member": (Append(*LOG, tail(LOG)), LOG, State.TRAILING_DATA),
+    "log: a second member": (Append(*LOG, TAIL), LOG, State.TRAILING_DATA),
     "log: gone": (Remove(*LOG), LOG, State.NOT_FOUND),
     "log: a bomb": (Replace(*LOG, gzip.compress(b" " * 5_000_000)), LOG, State.OVERSIZE),
-    "digest: a byte of its content": (FlipInside(*DIGEST, 40, 1), DIGEST, State.BAD_SIGNATURE),
+    "digest: a byte of its content": (FlipInside(*DIGEST, 18, 1), DIGEST, State.BAD_SIGNATURE),
     "digest: no JSON": (Replace(*DIGEST, gzip.compress(b"no json")), DIGEST, State.BAD_FORMAT),
     "digest: not gzip": (Replace(*DIGEST, b"{}"), DIGEST, State.BAD_FORMAT),
-    "digest: a second member": (Append(*DIGEST, tail(DIGEST)), DIGEST, State.TRAILING_DATA),
+    "digest: a second member": (Append(*DIGEST, TAIL), DIGEST, State.TRAILING_DATA),
     "digest: no signature": (Metadata(*DIGEST, "signature", None), DIGEST, State.BAD_SIGNATURE),
     "digest: another signature": (Metadata(*DIGEST, "signature", "00" * 256), DIGEST, State.BAD_SIGNATURE),
     "digest: no hexadecimal": (Metadata(*DIGEST, "signature", "zz"), DIGEST, State.BAD_SIGNATURE),

@@ -47,11 +47,10 @@ def exit_of(findings: list[Finding]) -> str:
 
 def digests(trail: SignedTrail, *, backfill: bool = False) -> list[Place]:
     """Where the digests lie, oldest first."""
-    keys = [window.key for window in trail.windows if window.is_backfill is backfill]
-    return [next(place for place in trail.objects if place[1] == key) for key in keys]
+    return [(window.bucket, window.key) for window in trail.windows if window.is_backfill is backfill]
 
 
 def logs(trail: SignedTrail, hour: int) -> list[Place]:
     """Where the logs lie that the digest of this hour lists."""
-    standard = [window for window in trail.windows if not window.is_backfill]
-    return [place for place in trail.objects if place[1] in standard[hour].logs]
+    window = [window for window in trail.windows if not window.is_backfill][hour]
+    return [(window.bucket, key) for key in window.logs]
