@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cloudtrail_processing.errors import CorruptLog, LogTooLarge, TrailingData
 from cloudtrail_processing.events import DigestFile
 from cloudtrail_processing.events.digest import DigestLogFile
+from cloudtrail_processing.events.values import parse_time
 from cloudtrail_processing.flow import PublicKey
 from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits, inflate
 
@@ -188,8 +189,8 @@ def judge_digest(stored: StoredDigest, keys: PublicKeys, *, limits: Limits = DEF
 def _judged(stored: StoredDigest, digest: DigestFile, sha256: str, keys: PublicKeys) -> Judgement:
     if not stored.signature or not stored.algorithm:
         return Judgement(State.BAD_SIGNATURE, "the object has no signature among its metadata")
-    if (key := DigestKey.parse(stored.key)) and key.is_backfill and not stored.generated:
-        return Judgement(State.BAD_FORMAT, f"a backfill digest without the metadata {GENERATED}")
+    if (key := DigestKey.parse(stored.key)) and key.is_backfill and parse_time(stored.generated) is None:
+        return Judgement(State.BAD_FORMAT, f"a backfill digest without a time in its metadata {GENERATED}")
     if {stored.algorithm, digest.digest_signature_algorithm} != {_SIGNED_BY}:
         return Judgement(State.BAD_FORMAT, f"signed by another algorithm than {_SIGNED_BY}")
     if (digest.digest_s3_bucket, digest.digest_s3_object) != (stored.bucket, stored.key):

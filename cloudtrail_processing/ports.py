@@ -128,6 +128,33 @@ class KeySource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object as a listing tells it; ``modified`` is when it was written, in UTC."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+class Listing(Protocol):
+    """Tells what lies in buckets, by name. Called from many threads at once."""
+
+    def folders(self, bucket: str, prefix: str) -> Sequence[str]:
+        """What follows ``prefix`` up to the next slash, as full prefixes that end with it, in order.
+
+        Raises ``TransientError`` or ``ConfigurationError``.
+        """
+        ...
+
+    def objects(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[Listed]:
+        """Every object whose key begins with ``prefix`` and comes behind ``after``, in order of their keys; lazily.
+
+        Raises as ``folders`` does, in the middle too.
+        """
+        ...
+
+
 class PublicKeySource(Protocol):
     """Tells by which keys CloudTrail signed digests. Called from many threads at once."""
 

@@ -76,6 +76,12 @@ def boto3_session(options: AwsOptions) -> "boto3.Session":
     return session
 
 
+def default_region(options: AwsOptions) -> str | None:
+    """The region that boto3's own chain finds; None where it finds none."""
+    region: str | None = boto3_session(options).region_name
+    return region
+
+
 def s3_client(session: "boto3.Session", options: AwsOptions, *, region: str | None = None) -> "S3Client":
     """A boto3 client for S3 in ``region``, else the session's; ``meta`` tells the endpoint and region it found."""
     from botocore.config import Config

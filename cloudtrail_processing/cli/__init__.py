@@ -1,4 +1,4 @@
-"""The command line: ``worker`` on a queue, ``process`` for logs, ``replay`` for what was set aside, ``demo`` to see it.
+"""The command line: ``worker`` on a queue, ``process`` and ``replay`` for logs, ``validate`` to prove them, ``demo``.
 
 Modules are imported when their command runs, so that ``--help`` does not wait for AWS clients.
 """
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cloudtrail_processing.cli import demo, process, replay, worker
+from cloudtrail_processing.cli import demo, process, replay, validate, worker
 
 __all__ = ["app", "main"]
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command()(worker.worker)
 app.command()(process.process)
 app.command()(replay.replay)
+app.command()(validate.validate)
 app.command()(demo.demo)
 
 

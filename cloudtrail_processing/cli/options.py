@@ -141,9 +141,11 @@ def _parameters(without: Collection[str]) -> Iterator[inspect.Parameter]:
     panel = WHAT
     for name, field in Settings.model_fields.items():
         panel = _PANELS.get(name, panel)
+        if name in without:
+            continue
         if name in _OWN_WORDS:
             yield _parameter(*_OWN_WORDS[name])
-        elif name not in without:
+        else:
             yield _parameter(name, _option(name, field, panel=panel))
 
 

@@ -1,4 +1,4 @@
-"""For tests of processors and workers: fakes, faults as data, generated events, logs and signed digests, an AWS in the process.
+"""For tests of processors and workers: fakes, faults as data, generated events and logs, an AWS in the process.
 
 A processor needs no worker to be tested::
 
@@ -46,6 +46,7 @@ from cloudtrail_processing.testing.samples import sample_logs
 from cloudtrail_processing.testing.store import FakeLogStore
 from cloudtrail_processing.testing.trail import (
     Append,
+    FakeBuckets,
     Flip,
     FlipInside,
     Inject,
@@ -69,6 +70,7 @@ __all__ = [
     "Duplicate",
     "EmbeddedAws",
     "FailEntries",
+    "FakeBuckets",
     "FakeLogStore",
     "FakeQueue",
     "Fault",

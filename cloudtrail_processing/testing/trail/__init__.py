@@ -7,6 +7,7 @@
 Nothing of it is CloudTrail's: the keys are made here, so only who takes ``trail.public_keys`` for AWS's is convinced.
 """
 
+from cloudtrail_processing.testing.trail.buckets import FakeBuckets
 from cloudtrail_processing.testing.trail.model import StoredObject, Window
 from cloudtrail_processing.testing.trail.tampering import (
     Append,
@@ -25,6 +26,7 @@ from cloudtrail_processing.testing.trail.trail import SignedTrail
 
 __all__ = [
     "Append",
+    "FakeBuckets",
     "Flip",
     "FlipInside",
     "Inject",

@@ -1,0 +1,206 @@
+"""An audit: whether every log between two times is exactly what CloudTrail delivered, and none is missing or added.
+
+    folders ──digests──▶ days ──DayAudit──▶ Report ──▶ Finding* ──Summary──▶ Exit
+    (listed)             (each stands alone: many at once, remembered by the Journal)
+
+Beyond ``aws cloudtrail validate-logs`` it finds digests that were deleted at the end or side by side, logs that no
+digest lists and links that do not fit; tells gaps from stopped logging; and goes on where something is forbidden.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+
+from cloudtrail_processing.audit.cadence import Cadence
+from cloudtrail_processing.audit.day import Day, DayAudit, Report
+from cloudtrail_processing.audit.findings import Exit, Finding, Place, Summary, What
+from cloudtrail_processing.audit.folders import HOUR, LATE, Chain, Digest, Folder, digests, folders
+from cloudtrail_processing.audit.journal import Journal
+from cloudtrail_processing.audit.reader import Reader
+from cloudtrail_processing.audit.unlisted import Unlisted
+from cloudtrail_processing.integrity import PublicKeys
+from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits
+from cloudtrail_processing.ports import Listing, LogStore, PublicKeySource
+from cloudtrail_processing.times import TimeRange
+
+__all__ = ["Exit", "Finding", "Journal", "Place", "Scope", "Summary", "What", "audit"]
+
+_DAYS = 8
+"""Days that are looked at together: enough to keep all threads busy where each has few logs."""
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is audited: digests and logs of these times below a prefix of a bucket; without names, all that there are.
+
+    ``stopped`` tells when the logging of trails was stopped, by their names, where that is known.
+    """
+
+    bucket: str
+    times: TimeRange
+    prefix: str = ""
+    accounts: Collection[str] = ()
+    regions: Collection[str] = ()
+    stopped: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What tells this audit from others: an interrupted one can be gone on with when all of it is the same."""
+        return {
+            "bucket": self.bucket,
+            "prefix": self.prefix,
+            "from": self.times.first.isoformat(),
+            "to": self.times.last.isoformat(),
+            "accounts": sorted(self.accounts),
+            "regions": sorted(self.regions),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many days are done, of how many that are known of so far."""
+
+    done: int
+    known: int
+
+
+def audit(
+    scope: Scope,
+    *,
+    store: LogStore,
+    listing: Listing,
+    keys: PublicKeySource,
+    now: datetime,
+    journal: Journal | None = None,
+    threads: int = 128,
+    limits: Limits = DEFAULT_LIMITS,
+    told: Callable[[Progress], object] = lambda _: None,
+) -> Iterator[Finding]:
+    """Every finding, valid ones included, in the order of folders and times; memory does not grow with their number.
+
+    What is forbidden or cannot be read is a finding. The hourly cadence is measured against ``now`` (UTC).
+    With a ``journal`` an audit that was killed goes on where it was, and tells the same. ``threads`` objects are read
+    at once. ``told`` is called after each day. Raises ``SettingsError`` for a journal of another audit,
+    ``ConfigurationError`` and ``TransientError`` where folders cannot be listed or public keys not be had.
+    """
+    if journal is not None:
+        now = journal.begin(scope.identity, now=now)
+    reader = Reader(store, threads=threads, limits=limits)
+    try:
+        yield from _Audit(scope, reader, listing, keys, now, journal, told).findings()
+    finally:
+        reader.close()
+
+
+class _Audit:
+    def __init__(
+        self,
+        scope: Scope,
+        reader: Reader,
+        listing: Listing,
+        keys: PublicKeySource,
+        now: datetime,
+        journal: Journal | None,
+        told: Callable[[Progress], object],
+    ) -> None:
+        self._scope = scope
+        self._reader = reader
+        self._listing = listing
+        self._source = keys
+        self._now = now
+        self._journal = journal
+        self._told = told
+        self._keys: dict[str, PublicKeys] = {}
+        self._moved: deque[Folder] = deque()
+        self._done = self._known = 0
+
+    def findings(self) -> Iterator[Finding]:
+        """Many days at once, their findings in order."""
+        waiting: deque[Future[Report]] = deque()
+        with ThreadPoolExecutor(_DAYS, thread_name_prefix="audit-day") as pool:
+            try:
+                for work in self._work():
+                    waiting.append(pool.submit(work))
+                    if len(waiting) >= 2 * _DAYS:
+                        yield from self._taken(waiting.popleft())
+                while waiting or self._moved:
+                    if waiting:
+                        yield from self._taken(waiting.popleft())
+                    else:
+                        waiting += (pool.submit(work) for work in self._in(self._moved.popleft()))
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _taken(self, future: "Future[Report]") -> Iterator[Finding]:
+        report = future.result()
+        self._done += 1
+        self._told(Progress(self._done, self._known))
+        self._moved += report.moved
+        yield from report.findings
+
+    def _work(self) -> Iterator[Callable[[], Report]]:
+        scope = self._scope
+        chosen = {"accounts": scope.accounts, "regions": scope.regions}
+        for folder in folders(self._listing, scope.bucket, scope.prefix, **chosen):
+            yield from self._in(folder)
+
+    def _in(self, folder: Folder) -> Iterator[Callable[[], Report]]:
+        """A piece of work for each day of a folder, and one for what is missing at its end."""
+        times = self._scope.times
+        found = digests(self._listing, folder, times)
+        if not found:
+            return
+        since = max(times.first, min(it.name.end for it in found) - HOUR)
+        days = list(_days(found, times, since=since))
+        self._known += len(days) + 1
+        keys = self._keys_of(folder.region)
+        cadence = Cadence(folder, times, self._now, self._scope.stopped)
+        near = TimeRange(since, max(since, times.last))
+        unlisted = Unlisted(folder, self._listing, reader=self._reader, keys=keys, times=near, now=self._now)
+        looking = DayAudit(folder, reader=self._reader, keys=keys, cadence=cadence, unlisted=unlisted)
+        for day in days:
+            yield partial(self._once, folder, day.date.isoformat(), partial(looking.report, day))
+        yield partial(self._once, folder, "end", lambda: Report(tuple(cadence.end(found))))
+
+    def _once(self, folder: Folder, day: str, report: Callable[[], Report]) -> Report:
+        """What is known of a day, else what is found, which is known from then on."""
+        if self._journal is None:
+            return report()
+        known = self._journal.recall(folder, day)
+        if known is None:
+            known = report()
+            self._journal.record(folder, day, known)
+        return known
+
+    def _keys_of(self, region: str) -> PublicKeys:
+        if region not in self._keys:
+            first = self._scope.times.first - _DAY
+            self._keys[region] = PublicKeys(self._source.keys(region=region, first=first, last=self._now))
+        return self._keys[region]
+
+
+def _days(found: Sequence[Digest], times: TimeRange, *, since: datetime) -> Iterator[Day]:
+    """Every day from the first digest to the end of the range, also those without a digest."""
+    names = frozenset(it.key for it in found)
+    bound = times.last + HOUR
+    own = [it for it in found if times.first <= it.name.end <= bound]
+    last = max([times.last, *(it.name.end for it in own)]).date()
+    day = since.date()
+    while day <= last:
+        midnight = datetime.combine(day + _DAY, time(), UTC)
+        end = midnight if day < last else bound + timedelta(microseconds=1)
+        others = [it for it in found if end <= it.name.end <= end + LATE + HOUR]
+        linking = [] if day < last else _first_of_each_chain(others)
+        yield Day(day, [it for it in own if it.name.end.date() == day], others, linking, names)
+        day += _DAY
+
+
+def _first_of_each_chain(others: Sequence[Digest]) -> list[Digest]:
+    first: dict[Chain, Digest] = {}
+    for digest in others:
+        first.setdefault(digest.chain, digest)
+    return list(first.values())
