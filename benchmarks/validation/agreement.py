@@ -17,7 +17,11 @@ from cloudtrail_processing.testing import SignedTrail
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One state of a trail, and what both said of all of its objects; ``acts`` are the tamperings by name."""
+    """One state of a trail, and what both said of all of its objects; ``acts`` are the tamperings by name.
+
+    ``repeated`` are the lines that the CLI wrote of objects and that ``--format aws`` writes, too; ``changed`` are the
+    others of the CLI's lines.
+    """
 
     title: str
     digests: int
@@ -26,6 +30,8 @@ class Agreement:
     theirs: Ended
     ours: Ended
     pairs: Sequence[Pair]
+    repeated: int
+    changed: Sequence[str]
 
     @property
     def counts(self) -> Counter[How]:
@@ -54,6 +60,16 @@ def agreement(program: Path, trail: SignedTrail, *, title: str, acts: Sequence[s
         with running_layout(layout, s3_ms=0) as aws:
             theirs = awscli.validate(program, aws, trail.arn, start=start, end=end)
             mine = ours.validate(aws, trail.arn, start=start, end=end)
+            alike = ours.validate(aws, trail.arn, start=start, end=end, form="aws")
     pairs = list(compared(awscli.verdicts(theirs), ours.verdicts(mine)))
     logs = sum(len(window.logs) for window in trail.windows)
-    return Agreement(title, len(trail.windows), logs, acts, theirs, mine, pairs)
+    said, again = _lines(theirs), _lines(alike)
+    changed = sorted(said - again)
+    return Agreement(title, len(trail.windows), logs, acts, theirs, mine, pairs, len(said & again), changed)
+
+
+def _lines(ended: Ended) -> set[str]:
+    """The lines on objects and gaps, each with the stream it came by."""
+    streams = (("stdout", ended.out), ("stderr", ended.err))
+    told = [(name, line) for name, text in streams for line in text.splitlines()]
+    return {f"{name}: {line}" for name, line in told if "\t" in line or line.startswith("No log files were")}

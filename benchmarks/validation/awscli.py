@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 import tempfile
 import venv
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.aws.running import Aws
+from benchmarks.validation.ours import VERBOSE
 from benchmarks.validation.programs import Ended, Failed, run
 from benchmarks.validation.verdicts import Gap, Verdict, What
 from cloudtrail_processing.integrity import State
@@ -18,7 +18,7 @@ from cloudtrail_processing.integrity import State
 _HOME: Final = Path(tempfile.gettempdir()) / "cloudtrail-processing-awscli"
 _LINE: Final = re.compile(r"(\(backfill\) )?(Digest|Log) file\ts3://([^/\n]+)/([^\n]+?)\t(valid|INVALID: [^\n]*)")
 _GAP: Final = re.compile(r"No log files were delivered by CloudTrail between (\S+) and (\S+)")
-_COUNT: Final = re.compile(r"(\d+)/(\d+) (backfill digest|digest|log) files valid")
+_COUNT: Final = re.compile(r"(\d+)/\d+ (?:backfill digest|digest|log) files valid")
 _WORDS: Final = (
     ("valid", State.VALID),
     ("INVALID: not found", State.NOT_FOUND),
@@ -56,13 +56,10 @@ def version(program: Path) -> str:
     return done.stdout.split(" ")[0].strip().replace("/", " ")
 
 
-def validate(
-    program: Path, aws: Aws, arn: str, *, start: str, end: str, region: str | None = None, options: tuple[str, ...] = ()
-) -> Ended:
-    """Prove the trail from ``start`` to ``end``, with a line for everything that is valid, too."""
-    times = ("--start-time", start, "--end-time", end, "--region", region or arn.split(":")[3])
-    command = ("cloudtrail", "validate-logs", "--verbose", "--trail-arn", arn, *times, *options)
-    return run([sys.executable if program.suffix == ".py" else str(program), *command], aws)
+def validate(program: Path, aws: Aws, arn: str, *, start: str, end: str, options: tuple[str, ...] = VERBOSE) -> Ended:
+    """Prove the trail from ``start`` to ``end``, in its home region."""
+    times = ("--start-time", start, "--end-time", end, "--region", arn.split(":")[3])
+    return run([str(program), "cloudtrail", "validate-logs", "--trail-arn", arn, *times, *options], aws)
 
 
 def verdicts(ended: Ended) -> Iterator[Verdict]:
@@ -79,6 +76,6 @@ def gaps(ended: Ended) -> Iterator[Gap]:
         yield Gap(datetime.fromisoformat(since), datetime.fromisoformat(until))
 
 
-def counts(ended: Ended) -> dict[What, tuple[int, int]]:
-    """How many were valid, of how many, by its own summary."""
-    return {What(what): (int(valid), int(of)) for valid, of, what in _COUNT.findall(ended.out)}
+def valid(ended: Ended) -> int:
+    """How many objects are valid, by its own summary."""
+    return sum(map(int, _COUNT.findall(ended.out)))

@@ -10,6 +10,7 @@ from benchmarks.aws.running import running_layout
 from benchmarks.validation import awscli, ours
 from benchmarks.validation.cases import CASES, Case
 from benchmarks.validation.layouts import layout_of
+from benchmarks.validation.ours import VERBOSE
 from benchmarks.validation.programs import Ended
 from benchmarks.validation.tamperings import BUCKET, times
 from benchmarks.validation.verdicts import Finding
@@ -62,8 +63,10 @@ def _row(program: Path | None, case: Case) -> Row:
         with running_layout(layout, s3_ms=0) as aws:
             theirs = _NOBODY
             if program is not None:
-                theirs = awscli.validate(program, aws, whole.arn, start=start, end=end, options=case.theirs)
-            mine = ours.validate(aws, whole.arn, start=start, end=end, options=case.ours)
+                theirs = awscli.validate(
+                    program, aws, whole.arn, start=start, end=end, options=(*VERBOSE, *case.theirs)
+                )
+            mine = ours.validate(aws, whole.arn, start=start, end=end, options=(*VERBOSE, *case.ours))
     return Row(case, theirs, mine, list(ours.findings(mine)))
 
 

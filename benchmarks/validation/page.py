@@ -26,6 +26,13 @@ def agreement_part(agreements: Iterable[Agreement]) -> Iterator[str]:
     for it in told:
         yield from _others(it)
     for it in told:
+        yield ""
+        yield (
+            f"Trail {it.title}: of the lines that the CLI writes on objects and gaps, `--format aws` repeats "
+            f"{it.repeated:,} to the letter and on the same stream, and {len(it.changed):,} not."
+        )
+        yield from (f"* `{line}`".replace("\t", " ") for line in it.changed[:_SHOWN])
+    for it in told:
         if it.acts:
             yield ""
             yield f"Tamperings: {'; '.join(it.acts)}."
