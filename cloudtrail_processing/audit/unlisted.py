@@ -51,9 +51,9 @@ class Covered:
         for start, end in self.windows:
             if start > first:
                 return False
-            first = max(first, end)
-            if first >= last:
+            if end >= last:
                 return True
+            first = max(first, end)
         return False
 
 
