@@ -2,10 +2,12 @@
 
 from .app import build, run
 from .aws.keys import S3Keys
+from .aws.listing import S3Listing
 from .aws.quarantine import S3Quarantine
 from .aws.queue import SqsQueue
 from .aws.session import AwsOptions, Credentials
 from .aws.store import S3Store
+from .aws.trails import CloudTrail
 from .batch import EventBatch
 from .checkpoint.dynamodb import DynamoCheckpoint
 from .checkpoint.memory import MemoryCheckpoint
@@ -60,10 +62,12 @@ from .flow import (
 )
 from .health import Health, HealthState
 from .keys import log_object
+from .mirror import Mirror
 from .parts import Parts
 from .ports import Checkpoint, Claim, Clock, DeadLetters, KeySource, LogStore, Quarantine, Queue, SeenEvents
 from .processor import EventProcessor, ExceptionHandler, Failure, Stage
 from .progress import LoggingReporter, ProgressReporter, ProgressState, ProgressStatus, Reporters
+from .publickeys import KeyFile
 from .quarantine import FolderQuarantine
 from .reading import read_events
 from .settings import Settings
@@ -81,6 +85,7 @@ __all__ = [
     "ClaimLost",
     "Claimed",
     "Clock",
+    "CloudTrail",
     "CloudTrailEvent",
     "CloudTrailProcessingError",
     "ConfigurationError",
@@ -106,6 +111,7 @@ __all__ = [
     "Ignored",
     "InsightEvent",
     "Joined",
+    "KeyFile",
     "KeySource",
     "LeaseLost",
     "LogGone",
@@ -115,6 +121,7 @@ __all__ = [
     "LogTooLarge",
     "LoggingReporter",
     "MemoryCheckpoint",
+    "Mirror",
     "NetworkActivityEvent",
     "NotAllowed",
     "Notification",
@@ -135,6 +142,7 @@ __all__ = [
     "Reporters",
     "RetryLater",
     "S3Keys",
+    "S3Listing",
     "S3Quarantine",
     "S3Store",
     "SeenEvents",

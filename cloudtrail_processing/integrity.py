@@ -14,7 +14,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, Self
 
@@ -132,7 +132,7 @@ class DigestKey:
         if found is None:
             return None
         try:
-            end = datetime.strptime(found["time"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            end = datetime.fromisoformat(found["time"])
         except ValueError:
             return None
         return cls(

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 
-from cloudtrail_processing.audit.cadence import Cadence
+from cloudtrail_processing.audit.cadence import Cadence, nothing_of
 from cloudtrail_processing.audit.day import Day, DayAudit, Report
 from cloudtrail_processing.audit.findings import Exit, Finding, Place, Summary, What
 from cloudtrail_processing.audit.folders import HOUR, LATE, Chain, Digest, Folder, digests, folders
 from cloudtrail_processing.audit.journal import Journal
 from cloudtrail_processing.audit.reader import Reader
-from cloudtrail_processing.audit.unlisted import Unlisted
+from cloudtrail_processing.audit.unlisted import Unlisted, has_logs
 from cloudtrail_processing.integrity import PublicKeys
 from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits
 from cloudtrail_processing.ports import Listing, LogStore, PublicKeySource
@@ -116,6 +116,7 @@ class _Audit:
         self._told = told
         self._keys: dict[str, PublicKeys] = {}
         self._moved: deque[Folder] = deque()
+        self._seen: set[tuple[str, str]] = set()
         self._done = self._known = 0
 
     def findings(self) -> Iterator[Finding]:
@@ -147,15 +148,25 @@ class _Audit:
         chosen = {"accounts": scope.accounts, "regions": scope.regions}
         for folder in folders(self._listing, scope.bucket, scope.prefix, **chosen):
             yield from self._in(folder)
+        if absent := list(self._absent()):
+            self._known += 1
+            yield lambda: Report(absent)
+
+    def _absent(self) -> Iterator[Finding]:
+        """Accounts and regions that were asked for by name, and of which nothing is there, beside others that are."""
+        if not self._seen:
+            return
+        for account in self._scope.accounts or {account for account, _ in self._seen}:
+            for region in self._scope.regions or {""}:
+                if not any(account == seen[0] and region in ("", seen[1]) for seen in self._seen):
+                    yield nothing_of(account, region, self._scope.bucket, self._scope.times)
 
     def _in(self, folder: Folder) -> Iterator[Callable[[], Report]]:
         """A piece of work for each day of a folder, and one for what is missing at its end."""
         times = self._scope.times
         found = digests(self._listing, folder, times)
-        if not found:
-            return
-        since = max(times.first, min(it.name.end for it in found) - HOUR)
-        days = list(_days(found, times, since=since))
+        since = max([times.first, *(it.name.end - HOUR for it in found[:1])])
+        days = list(_days(found, times, since=since)) if found or has_logs(self._listing, folder, times) else []
         self._known += len(days) + 1
         keys = self._keys_of(folder.region)
         cadence = Cadence(folder, times, self._now, self._scope.stopped)
@@ -165,6 +176,7 @@ class _Audit:
         for day in days:
             yield partial(self._once, folder, day.date.isoformat(), partial(looking.report, day))
         yield partial(self._once, folder, "end", lambda: Report(tuple(cadence.end(found))))
+        self._seen.add((folder.account, folder.region))
 
     def _once(self, folder: Folder, day: str, report: Callable[[], Report]) -> Report:
         """What is known of a day, else what is found, which is known from then on."""

@@ -6,12 +6,23 @@ CloudTrail writes a digest for every hour, also when nothing happened; the windo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from cloudtrail_processing.audit.findings import Finding, What
 from cloudtrail_processing.audit.folders import HOUR, LATE, Chain, Digest, Folder
 from cloudtrail_processing.events import DigestFile
 from cloudtrail_processing.integrity import DigestKey, State
 from cloudtrail_processing.times import TimeRange
+
+_NO_DIGEST: Final = "there is no digest of this time or near it: no trail was logging, or all of them were deleted"
+
+
+def nothing_of(account: str, region: str, bucket: str, times: TimeRange) -> Finding:
+    """The finding where an account or a region was asked for by name, and has no digests at all."""
+    detail = "asked for by name, and no digest of it lies there: look at the name, the prefix and the trail"
+    return Finding(
+        What.TRAIL, State.MISSING, account, region, bucket, detail=detail, first=times.first, last=times.last
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,8 @@ class Cadence:
         newest: dict[Chain, datetime] = {}
         for digest in digests:
             newest[digest.chain] = max(newest.get(digest.chain, digest.name.end), digest.name.end)
+        if not newest:
+            yield self._finding(State.GAP, self.times.first, self.times.last, _NO_DIGEST)
         until = self.folder.until - HOUR if self.folder.until else self.now - LATE
         for chain, last in sorted(newest.items()):
             stop = self.stopped.get(chain.trail)

@@ -223,3 +223,45 @@ def test_everything_deleted_in_the_range_is_missed_by_what_lies_around_it() -> N
         (What.DIGEST, State.NOT_FOUND),
     }
     assert exit_of(findings) == "INCOMPLETE"
+
+
+# ── what is not there at all ──
+
+
+def test_a_region_without_any_digest_of_the_time_is_a_gap_beside_others_that_are_valid() -> None:
+    """Whoever deletes all digests and all logs of a region must not hide behind the regions that are left."""
+    gone = [place for place in LARGE.objects if "/eu-west-1/" in place[1] and "444455556666" in place[1]]
+    kept = min(gone)
+    old = replace(LARGE.objects[kept], body=b"")
+    later = Inject(kept[0], kept[1].replace("2026/09/14", "2020/01/01").replace("20260914T", "20200101T"), old.body)
+    findings = audited(LARGE.tampered(*(Remove(*place) for place in gone), later), scope={"prefix": "some/where"})
+    assert [(it.account, it.region, it.state) for it in findings if it.state is not State.VALID] == [
+        ("444455556666", "eu-west-1", State.GAP)
+    ]
+    assert exit_of(findings) == "GAPS"
+
+
+def test_logs_of_a_region_whose_digests_are_all_gone_are_unproven() -> None:
+    gone = [place for place in digests(LARGE) if "/eu-west-1/" in place[1] and "444455556666" in place[1]]
+    old = Inject(gone[0][0], gone[0][1].replace("2026/09/14", "2020/01/01").replace("20260914T", "20200101T"), b"")
+    findings = audited(LARGE.tampered(*(Remove(*place) for place in gone), old), scope={"prefix": "some/where"})
+    assert {(it.what, it.state) for it in findings if it.state is not State.VALID} == {
+        (What.TRAIL, State.GAP),
+        (What.LOG, State.UNPROVEN),
+    }
+    assert exit_of(findings) == "INCOMPLETE"
+
+
+def test_an_account_that_was_asked_for_by_name_and_has_nothing_is_missed() -> None:
+    scope = {"prefix": "some/where", "accounts": ["111122223333", "999988887777"]}
+    findings = audited(LARGE, scope=scope)
+    assert [(it.account, it.state) for it in findings if it.state is not State.VALID] == [
+        ("999988887777", State.MISSING)
+    ]
+    assert exit_of(findings) == "INCOMPLETE"
+
+
+def test_a_region_that_was_asked_for_by_name_and_has_nothing_is_missed_in_each_account() -> None:
+    findings = audited(LARGE, scope={"prefix": "some/where", "regions": ["us-east-1", "sa-east-1"]})
+    missed = {(it.account, it.region) for it in findings if it.state is State.MISSING}
+    assert missed == {("111122223333", "sa-east-1"), ("444455556666", "sa-east-1")}
