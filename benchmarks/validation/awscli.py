@@ -17,7 +17,7 @@ from cloudtrail_processing.integrity import State
 
 _HOME: Final = Path(tempfile.gettempdir()) / "cloudtrail-processing-awscli"
 _LINE: Final = re.compile(r"(\(backfill\) )?(Digest|Log) file\ts3://([^/\n]+)/([^\n]+?)\t(valid|INVALID: [^\n]*)")
-_GAP: Final = re.compile(r"No log files were delivered by CloudTrail between (\S+) and (\S+)")
+_GAP: Final = re.compile(r"^No log files were delivered by CloudTrail between (\S+) and (\S+)", re.MULTILINE)
 _COUNT: Final = re.compile(r"(\d+)/\d+ (?:backfill digest|digest|log) files valid")
 _WORDS: Final = (
     ("valid", State.VALID),
@@ -43,7 +43,15 @@ def installed() -> Path:
     if (program := found()) is not None:
         return program
     venv.create(_HOME, with_pip=True, clear=True)
-    command = [_HOME / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "awscli"]
+    command = [
+        str(_HOME / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "awscli",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or found() is None:
         raise Failed(f"awscli cannot be installed: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
@@ -71,7 +79,7 @@ def verdicts(ended: Ended) -> Iterator[Verdict]:
 
 
 def gaps(ended: Ended) -> Iterator[Gap]:
-    """The times between which it saw nothing delivered."""
+    """The times between which it saw nothing delivered; not those between backfill digests, which are never hourly."""
     for since, until in _GAP.findall(ended.err):
         yield Gap(datetime.fromisoformat(since), datetime.fromisoformat(until))
 
