@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,8 +138,18 @@ def test_the_replay_commands_drive_again_what_was_set_aside(aws: EmbeddedAws, tm
 def test_the_validate_commands_prove_a_trail(tmp_path: Path) -> None:
     """Once by its ARN, once by its bucket, and once from a copy of the bucket with keys from a file."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    named = {"trail": "main", "bucket": "my-trail-logs", "accounts": ["123456789012"], "regions": ["eu-west-1"]}
-    trail = SignedTrail(7, start=now - timedelta(hours=75), hours=74, logs=1, records=1, rotate=720, **named)
+    named: dict[str, Any] = {"accounts": ["123456789012"], "regions": ["eu-west-1"]}
+    trail = SignedTrail(
+        7,
+        start=now - timedelta(hours=75),
+        hours=74,
+        logs=1,
+        records=1,
+        trail="main",
+        bucket="my-trail-logs",
+        rotate=720,
+        **named,
+    )
     trail.write(tmp_path / "copy-of-the-bucket")
     (tmp_path / "public-keys.json").write_text(json.dumps(trail.public_keys_document()), encoding="utf-8")
     layout_of(trail, bucket="my-trail-logs").write(tmp_path / "layout")
