@@ -1,5 +1,6 @@
 """The README is true: every block of it runs."""
 
+import json
 import os
 import re
 import signal
@@ -9,12 +10,15 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from benchmarks.aws.running import running_layout
+from benchmarks.validation.layouts import layout_of
 from cloudtrail_processing import Settings
 from cloudtrail_processing.parts import processors_of
-from cloudtrail_processing.testing import EmbeddedAws, Generator, messages, record, sample_logs
+from cloudtrail_processing.testing import EmbeddedAws, Generator, SignedTrail, messages, record, sample_logs
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
@@ -129,6 +133,42 @@ def test_the_replay_commands_drive_again_what_was_set_aside(aws: EmbeddedAws, tm
         assert ("DeleteTrail" in done.stdout) is ("--quarantine" not in command)
     assert len(commands) == 3
     assert aws.messages_left(dead_letters) == 0
+
+
+def test_the_validate_commands_prove_a_trail(tmp_path: Path) -> None:
+    """Once by its ARN, once by its bucket, and once from a copy of the bucket with keys from a file."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    named: dict[str, Any] = {"accounts": ["123456789012"], "regions": ["eu-west-1"]}
+    trail = SignedTrail(
+        7,
+        start=now - timedelta(hours=75),
+        hours=74,
+        logs=1,
+        records=1,
+        trail="main",
+        bucket="my-trail-logs",
+        rotate=720,
+        **named,
+    )
+    trail.write(tmp_path / "copy-of-the-bucket")
+    (tmp_path / "public-keys.json").write_text(json.dumps(trail.public_keys_document()), encoding="utf-8")
+    layout_of(trail, bucket="my-trail-logs").write(tmp_path / "layout")
+    commands = [line for line in COMMANDS if line.startswith("cloudtrail-processing validate")]
+    with running_layout(tmp_path / "layout", s3_ms=0) as aws:
+        environ = {**os.environ, **aws.environment, "AWS_ENDPOINT_URL": aws.url}
+        done = [
+            subprocess.run(
+                ["bash", "-c", on_this_python(command)],
+                cwd=tmp_path,
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            for command in commands
+        ]
+    assert [(it.returncode, it.stderr) for it in done] == [(0, "")] * 3
+    assert all("123456789012" in it.stdout for it in done)
 
 
 def test_every_setting_is_explained() -> None:
