@@ -1,4 +1,5 @@
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,17 @@ def test_sessions_share_what_botocore_has_read_of_services(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
     assert str(tmp_path) in loader().search_paths
     assert str(tmp_path) not in shared.search_paths
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026-01-31T23:59:58.000Z", "2026-01-31T23:59:58Z", "Sat, 31 Jan 2026 23:59:58 GMT", "1769903998", 1769903998],
+)
+def test_times_in_answers_are_read_however_aws_writes_them(written: object) -> None:
+    session: Any = boto3_session(AwsOptions(region="eu-west-1"))
+    core = session.client("s3").meta.service_model
+    members = core.operation_model("ListObjectsV2").output_shape
+    parser = session._session.get_component("response_parser_factory").create_parser("rest-xml")
+    body = f"<ListBucketResult><Contents><LastModified>{written}</LastModified></Contents></ListBucketResult>"
+    answer = parser.parse({"status_code": 200, "headers": {}, "body": body.encode()}, members)
+    assert answer["Contents"][0]["LastModified"] == datetime(2026, 1, 31, 23, 59, 58, tzinfo=UTC)
