@@ -35,5 +35,6 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         ax.margins(y=0.15)
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=8)
-    figure.axes[1].legend(fontsize=8)
+    handles, titles = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, titles, loc="outside lower center", ncols=2, fontsize=8)
     figure.savefig(path, dpi=110)
