@@ -116,6 +116,7 @@ class _Audit:
         self._told = told
         self._keys: dict[str, PublicKeys] = {}
         self._moved: deque[Folder] = deque()
+        self._begun: set[tuple[str, str]] = set()
         self._done = self._known = 0
 
     def findings(self) -> Iterator[Finding]:
@@ -150,6 +151,9 @@ class _Audit:
 
     def _in(self, folder: Folder) -> Iterator[Callable[[], Report]]:
         """A piece of work for each day of a folder, and one for what is missing at its end."""
+        if (folder.bucket, folder.prefix) in self._begun:  # a trail may come back to a bucket
+            return
+        self._begun.add((folder.bucket, folder.prefix))
         times = self._scope.times
         found = digests(self._listing, folder, times)
         if not found:

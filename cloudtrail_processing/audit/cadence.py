@@ -26,7 +26,8 @@ class Cadence:
     def between(self, newer: Digest, told: DigestFile | None, *, is_older_named: bool) -> Iterator[Finding]:
         """What is wrong between a digest and the one before it in the bucket.
 
-        ``told`` is its content where that is valid; ``is_older_named`` is true when it names that very one.
+        ``told`` is its content where that is valid; ``is_older_named`` is true when it names that very one, or one in
+        another place: what lies between is looked for there.
         """
         older = newer.older
         if older is None or newer.name.is_backfill or is_older_named:

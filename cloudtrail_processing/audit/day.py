@@ -120,7 +120,8 @@ class _Links:
         older = digest.older
         named = DigestKey.parse(key) if key else None
         is_here = bucket == self._folder.bucket and key in self._day.names
-        is_older_named = is_here and named == older
+        is_elsewhere = bool(named and (bucket, named.folder) != self._place)
+        is_older_named = is_elsewhere or (is_here and named == older)
         findings = list(self._cadence.between(digest, told, is_older_named=is_older_named))
         if told is None or not bucket or not key or (named and named.end < self._cadence.times.first):
             return None, findings
@@ -133,10 +134,13 @@ class _Links:
 
     def _elsewhere(self, bucket: str, key: str, named: DigestKey | None, previous: JudgedDigest) -> Iterator[Finding]:
         """A digest that is not where it was listed: gone, or in the bucket where the trail wrote before."""
-        if named and previous.judgement.is_valid and (bucket, named.folder) != self._place:
-            self.moved.append(Folder(bucket, named.folder, until=named.end + HOUR))
-            return
-        yield self._on(named, bucket, key, previous.judgement)
+        is_there = previous.judgement.is_valid
+        is_elsewhere = named is not None and (bucket, named.folder) != self._place
+        if named and is_elsewhere and previous.judgement.state not in (State.FORBIDDEN, State.UNREADABLE):
+            # What was before the move is looked at there, even when its newest digest is gone.
+            self.moved.append(Folder(bucket, named.folder, until=named.end + HOUR if is_there else named.end))
+        if not (is_there and is_elsewhere):
+            yield self._on(named, bucket, key, previous.judgement)
 
     @property
     def _place(self) -> tuple[str, str]:
