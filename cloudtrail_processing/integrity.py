@@ -40,7 +40,7 @@ _HASHED_BY: Final = "SHA-256"
 _GZIP: Final = b"\x1f\x8b"
 _KEY: Final = re.compile(
     r"(?P<folder>(?:.*/)?AWSLogs/(?:(?P<organization>o-[a-z0-9]{10,32})/)?(?P<account>[0-9]{12})/CloudTrail-Digest/"
-    r"(?P<region>[a-z0-9-]+)/)[0-9]{4}/[0-9]{2}/[0-9]{2}/(?P=account)_CloudTrail-Digest_(?P=region)_(?P<trail>.+)_"
+    r"(?P<region>[a-z0-9-]+)/)[0-9]{4}/[0-9]{2}/[0-9]{2}/(?P=account)_CloudTrail-Digest_(?P=region)_(?P<trail>[^/]+)_"
     r"(?P<home>[a-z0-9-]+)_(?P<time>[0-9]{8}T[0-9]{6}Z)(?P<backfill>_backfill)?\.json\.gz",
     re.DOTALL,
 )

@@ -10,14 +10,14 @@ digest lists and links that do not fit; tells gaps from stopped logging; and goe
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 
 from cloudtrail_processing.audit.cadence import Cadence
 from cloudtrail_processing.audit.day import Day, DayAudit, Report
 from cloudtrail_processing.audit.findings import Exit, Finding, Place, Summary, What
-from cloudtrail_processing.audit.folders import HOUR, LATE, Chain, Digest, Folder, digests, folders
+from cloudtrail_processing.audit.folders import HOUR, LATE, Chain, Digest, Folder, before, digests, folders, log_kinds
 from cloudtrail_processing.audit.journal import Journal
 from cloudtrail_processing.audit.reader import Reader
 from cloudtrail_processing.audit.unlisted import Unlisted
@@ -31,6 +31,8 @@ __all__ = ["Exit", "Finding", "Journal", "Place", "Scope", "Summary", "What", "a
 _DAYS = 8
 """Days that are looked at together: enough to keep all threads busy where each has few logs."""
 _DAY = timedelta(days=1)
+_FIRST_DIGESTS = datetime(2015, 1, 1, tzinfo=UTC)
+"""CloudTrail has had log file validation since the autumn of that year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,18 @@ def audit(
     """
     if journal is not None:
         now = journal.begin(scope.identity, now=now)
+    scope = replace(scope, times=_past(scope.times, now))
     reader = Reader(store, threads=threads, limits=limits)
     try:
         yield from _Audit(scope, reader, listing, keys, now, journal, told).findings()
     finally:
         reader.close()
+
+
+def _past(times: TimeRange, now: datetime) -> TimeRange:
+    """The part of a range in which there may be digests: no day is asked for that nobody has lived through."""
+    first = min(max(times.first, _FIRST_DIGESTS), now)
+    return TimeRange(first, max(first, min(times.last, now)))
 
 
 class _Audit:
@@ -117,6 +126,7 @@ class _Audit:
         self._keys: dict[str, PublicKeys] = {}
         self._moved: deque[Folder] = deque()
         self._begun: set[tuple[str, str]] = set()
+        self._kinds: dict[tuple[str, str], Sequence[str]] = {}
         self._done = self._known = 0
 
     def findings(self) -> Iterator[Finding]:
@@ -156,15 +166,21 @@ class _Audit:
         self._begun.add((folder.bucket, folder.prefix))
         times = self._scope.times
         found = digests(self._listing, folder, times)
+        kinds = self._kinds_of(folder)
+        since = max(times.first, min(it.name.end for it in found) - HOUR) if found else times.last
+        earlier = before(self._listing, folder, times, kinds=kinds, since=since)
+        cadence = Cadence(folder, times, self._now, self._scope.stopped, earlier)
         if not found:
+            self._known += 1
+            yield partial(self._once, folder, "end", lambda: Report(tuple(cadence.nothing())))
             return
-        since = max(times.first, min(it.name.end for it in found) - HOUR)
         days = list(_days(found, times, since=since))
         self._known += len(days) + 1
         keys = self._keys_of(folder.region)
-        cadence = Cadence(folder, times, self._now, self._scope.stopped)
         near = TimeRange(since, max(since, times.last))
-        unlisted = Unlisted(folder, self._listing, reader=self._reader, keys=keys, times=near, now=self._now)
+        unlisted = Unlisted(
+            folder, self._listing, kinds=kinds, reader=self._reader, keys=keys, times=near, now=self._now
+        )
         looking = DayAudit(folder, reader=self._reader, keys=keys, cadence=cadence, unlisted=unlisted)
         for day in days:
             yield partial(self._once, folder, day.date.isoformat(), partial(looking.report, day))
@@ -179,6 +195,12 @@ class _Audit:
             known = report()
             self._journal.record(folder, day, known)
         return known
+
+    def _kinds_of(self, folder: Folder) -> Sequence[str]:
+        place = (folder.bucket, folder.beside)
+        if place not in self._kinds:
+            self._kinds[place] = log_kinds(self._listing, folder)
+        return self._kinds[place]
 
     def _keys_of(self, region: str) -> PublicKeys:
         if region not in self._keys:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from cloudtrail_processing.audit.findings import Finding, What
-from cloudtrail_processing.audit.folders import HOUR, LATE, Folder, digests
+from cloudtrail_processing.audit.folders import HOUR, LATE, Folder, day_folder, digests
 from cloudtrail_processing.audit.reader import Reader
 from cloudtrail_processing.events.digest import DigestLogFile
 from cloudtrail_processing.flow import LogKind
@@ -14,6 +14,7 @@ from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.ports import Listed, Listing
 from cloudtrail_processing.times import TimeRange
 
+_DAY = timedelta(days=1)
 _EDGE = timedelta(minutes=10)
 """A window of delivery and S3's own time may differ by so much."""
 
@@ -51,9 +52,10 @@ class Covered:
         for start, end in self.windows:
             if start > first:
                 return False
-            first = max(first, end)
-            if first >= last:
-                return True
+            if end >= first:
+                first = end
+                if first >= last:
+                    return True
         return False
 
 
@@ -61,9 +63,18 @@ class Unlisted:
     """Looks for logs of one folder's account and region that no valid digest lists."""
 
     def __init__(
-        self, folder: Folder, listing: Listing, *, reader: Reader, keys: PublicKeys, times: TimeRange, now: datetime
+        self,
+        folder: Folder,
+        listing: Listing,
+        *,
+        kinds: Iterable[str],
+        reader: Reader,
+        keys: PublicKeys,
+        times: TimeRange,
+        now: datetime,
     ) -> None:
         self._folder = folder
+        self._kinds = tuple(kinds)
         self._listing = listing
         self._reader = reader
         self._keys = keys
@@ -72,28 +83,46 @@ class Unlisted:
 
     def on(self, day: date, covered: Covered) -> Iterator[Finding]:
         """Those whose names are of this day, given what the digests around it list."""
-        kinds = {LogKind.EVENTS.value, *(log_object(bucket, key).kind.value for bucket, key in covered.entries)}
-        for kind in sorted(it for it in kinds if LogKind(it).may_hold_events):
-            for listed in self._listing.objects(self._folder.bucket, f"{self._folder.logs(kind)}{day:%Y/%m/%d}/"):
-                if (self._folder.bucket, listed.key) not in covered.entries and self._counts(listed):
-                    yield from self._judged(listed, covered)
+        for kind in self._kinds:
+            for listed in self._listing.objects(self._folder.bucket, day_folder(self._folder.logs(kind), day)):
+                if (self._folder.bucket, listed.key) not in covered.entries and self._counts(listed, day):
+                    yield from self._judged(listed, day, covered)
 
-    def _counts(self, listed: Listed) -> bool:
-        """True for a log of the range that is old enough to be listed by now."""
-        log = log_object(self._folder.bucket, listed.key, size=listed.size)
-        is_of_the_time = (log.slot_time or listed.modified) in self._times
-        return log.kind.may_hold_events and is_of_the_time and self._now - listed.modified >= HOUR + LATE
+    def _counts(self, listed: Listed, day: date) -> bool:
+        """True for anything of the range that is old enough to be listed by now: who reads a folder reads all of it."""
+        if listed.size == 0 and log_object(self._folder.bucket, listed.key, size=0).kind is LogKind.FOLDER:
+            return False
+        slot = self._slot(listed, day)
+        midnight = datetime.combine(day, time(), UTC)
+        if slot is None:
+            is_of_the_time = midnight <= self._times.last and self._times.first <= midnight + _DAY
+        else:
+            is_of_the_time = slot in self._times
+        # Whoever writes an old log again and again must not keep it out of sight for ever.
+        is_old = self._now - (slot or midnight + _DAY) >= 2 * (HOUR + LATE)
+        return is_of_the_time and (is_old or not self._is_young(listed))
 
-    def _judged(self, listed: Listed, covered: Covered) -> Iterator[Finding]:
+    def _slot(self, listed: Listed, day: date) -> datetime | None:
+        """The time in the name of a log; None where there is none, or one that belongs into another day's folder."""
+        slot = log_object(self._folder.bucket, listed.key).slot_time
+        return slot if slot and slot.date() == day else None
+
+    def _is_young(self, listed: Listed) -> bool:
+        return self._now - listed.modified < HOUR + LATE
+
+    def _judged(self, listed: Listed, day: date, covered: Covered) -> Iterator[Finding]:
         """It may have been delivered late: then the digest of the hour in which it was written lists it."""
         around = self._around(listed.modified)
         if entry := around.entries.get((self._folder.bucket, listed.key)):
             yield self._finding(listed.key, self._reader.log(entry))
             return
-        slot = log_object(self._folder.bucket, listed.key).slot_time or listed.modified
+        slot = self._slot(listed, day) or listed.modified
         is_known = around.all_of(listed.modified, listed.modified) or covered.all_of(slot - HOUR / 12, slot + LATE)
-        is_doubtful = any(it.may_hold(time) for it in (covered, around) for time in (slot, listed.modified))
-        if is_known and not is_doubtful:
+        is_doubtful = any(it.may_hold(at) for it in (covered, around) for at in (slot, listed.modified))
+        if self._is_young(listed):
+            why = "the digest that would list it is not there yet: it was written just now"
+            yield self._finding(listed.key, Judgement(State.UNPROVEN, why))
+        elif is_known and not is_doubtful:
             yield self._finding(listed.key, Judgement(State.UNLISTED, "no digest lists it: not written by CloudTrail"))
         else:
             why = "the digest that would list it is missing or not valid"

@@ -1,0 +1,118 @@
+"""Whoever puts something among the logs is found, whatever it is called and whenever it was written."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from audited import HOUR, audited, bad, digests, exit_of, logs, span
+
+from cloudtrail_processing.audit import What
+from cloudtrail_processing.audit.unlisted import Covered
+from cloudtrail_processing.integrity import State
+from cloudtrail_processing.testing import SignedTrail
+from cloudtrail_processing.testing.trail import Inject, Remove
+from cloudtrail_processing.times import TimeRange
+
+TRAIL = SignedTrail(1, hours=30, logs=2)
+BUCKET, KEY = logs(TRAIL, 8)[0]
+DAY, _, NAME = KEY.rpartition("/")
+STORED = TRAIL.objects[BUCKET, KEY]
+NOW = span(TRAIL).last + timedelta(days=5)
+INSIGHT = KEY.replace("/CloudTrail/", "/CloudTrail-Insight/").replace("_CloudTrail_", "_CloudTrail-Insight_")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        NAME.replace("_202609", "_199901"),
+        NAME.replace("_202609", "_209901"),
+        "evil.json",
+        "evil.gz",
+        "evil",
+        "deeper/" + NAME,
+        "folder/",
+        NAME.replace("_CloudTrail_", "_CloudTrail-Digest_"),
+        "\x1b[2J.json.gz",
+        "\N{PILE OF POO}.json",
+        "e" * 900,
+    ],
+    ids=["old", "future", "json", "gz", "bare", "deeper", "folder", "digest", "control", "emoji", "long"],
+)
+def test_nothing_in_the_folder_of_a_day_hides_behind_its_name(key: str) -> None:
+    injected = Inject(BUCKET, f"{DAY}/{key}", STORED.body, {}, STORED.last_modified)
+    findings = audited(TRAIL.tampered(injected), now=NOW)
+    assert bad(findings) == [(What.LOG, State.UNLISTED, injected.key)]
+    assert exit_of(findings) == "INVALID"
+
+
+@pytest.mark.parametrize("hour", [0, 7, 23, 24, 29])
+@pytest.mark.parametrize("size", [0, 1])
+def test_an_emptied_or_tiny_log_is_found_as_well(hour: int, size: int) -> None:
+    bucket, key = logs(TRAIL, hour)[0]
+    name = key.replace(".json.gz", "x.json.gz")
+    modified = TRAIL.objects[bucket, key].last_modified
+    findings = audited(TRAIL.tampered(Inject(bucket, name, b"x" * size, {}, modified)), now=NOW)
+    assert bad(findings) == [(What.LOG, State.UNLISTED, name)]
+
+
+def test_a_log_of_a_kind_that_the_trail_does_not_write_is_found() -> None:
+    findings = audited(TRAIL.tampered(Inject(BUCKET, INSIGHT, STORED.body, {}, STORED.last_modified)), now=NOW)
+    assert bad(findings) == [(What.LOG, State.UNLISTED, INSIGHT)]
+
+
+def test_an_old_log_that_was_written_just_now_is_not_kept_out_of_sight() -> None:
+    injected = Inject(BUCKET, KEY.replace(".json.gz", "x.json.gz"), STORED.body, {}, NOW - timedelta(minutes=1))
+    findings = audited(TRAIL.tampered(injected), now=NOW)
+    assert bad(findings) == [(What.LOG, State.UNPROVEN, injected.key)]
+    assert exit_of(findings) == "INCOMPLETE"
+
+
+def test_a_clock_that_is_wrong_by_years_hides_nothing() -> None:
+    injected = Inject(BUCKET, KEY.replace(".json.gz", "x.json.gz"), STORED.body, {}, NOW)
+    for now in (NOW - timedelta(days=4), NOW + timedelta(days=4000)):
+        late = replace(injected, last_modified=datetime(2100, 1, 1, tzinfo=UTC))
+        assert exit_of(audited(TRAIL.tampered(late), now=now)) == "INCOMPLETE"
+
+
+def test_an_empty_folder_marker_is_no_log() -> None:
+    findings = audited(TRAIL.tampered(Inject(BUCKET, f"{DAY}/", b""), Inject(BUCKET, f"{DAY}/x/", b"")), now=NOW)
+    assert bad(findings) == []
+
+
+def test_a_log_outside_the_range_is_not_told_but_for_one_that_tells_no_time() -> None:
+    first = span(TRAIL).first
+    times = TimeRange(first + 12 * HOUR, first + 14 * HOUR)
+    named = Inject(BUCKET, KEY.replace(".json.gz", "x.json.gz"), STORED.body, {}, STORED.last_modified)
+    findings = audited(TRAIL.tampered(named, replace(named, key=f"{DAY}/x.json")), times, now=NOW)
+    assert [key for what, _, key in bad(findings) if what is What.LOG] == [f"{DAY}/x.json"]
+
+
+def test_a_log_whose_digest_was_deleted_is_unproven_and_nobody_is_accused() -> None:
+    """Also one that was delivered in the first minutes of its hour, close to a digest that is there."""
+    bucket, key = logs(TRAIL, 9)[0]
+    early = Inject(bucket, key.replace(".json.gz", "x.json.gz"), STORED.body, {}, span(TRAIL).first + 9 * HOUR)
+    early = replace(early, last_modified=early.last_modified + timedelta(minutes=5))
+    findings = audited(TRAIL.tampered(Remove(*digests(TRAIL)[9]), early), now=NOW)
+    assert {state for what, state, _ in bad(findings) if what is What.LOG} == {State.UNPROVEN}
+
+
+@pytest.mark.parametrize(
+    ("windows", "span", "covered"),
+    [
+        ([], (1, 2), False),
+        ([(0, 1)], (0, 1), True),
+        ([(0, 1)], (1, 1), True),
+        ([(0, 1)], (5, 5), False),
+        ([(0, 1), (1, 2), (2, 3)], (0, 3), True),
+        ([(0, 1), (2, 3)], (0, 3), False),
+        ([(0, 1), (2, 3)], (2, 3), True),
+        ([(0, 5), (1, 2), (2, 3)], (0, 5), True),
+        ([(2, 3)], (1, 3), False),
+    ],
+)
+def test_windows_cover_a_time_when_every_moment_of_it_lies_in_one(
+    windows: list[tuple[int, int]], span: tuple[int, int], covered: bool
+) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    held = Covered({}, [(start + a * HOUR, start + b * HOUR) for a, b in windows], [])
+    assert held.all_of(start + span[0] * HOUR, start + span[1] * HOUR) is covered
