@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from cloudtrail_processing.audit.findings import Finding, What
 from cloudtrail_processing.audit.folders import HOUR, LATE, Folder, day_folder, digests
-from cloudtrail_processing.audit.reader import Reader
+from cloudtrail_processing.audit.reader import Reader, refused
+from cloudtrail_processing.errors import ConfigurationError, CredentialsError, NotAllowed, TransientError
 from cloudtrail_processing.events.digest import DigestLogFile
 from cloudtrail_processing.flow import LogKind
 from cloudtrail_processing.integrity import DigestKey, JudgedDigest, Judgement, PublicKeys, State
@@ -82,7 +83,17 @@ class Unlisted:
         self._now = now
 
     def on(self, day: date, covered: Covered) -> Iterator[Finding]:
-        """Those whose names are of this day, given what the digests around it list."""
+        """Those whose names are of this day, given what the digests around it list. Raises ``CredentialsError``."""
+        try:
+            yield from self._found(day, covered)
+        except CredentialsError:
+            raise
+        except (ConfigurationError, NotAllowed, TransientError) as error:
+            reason, first = refused(error), datetime.combine(day, time(), UTC)
+            place = (self._folder.account, self._folder.region, self._folder.bucket)
+            yield Finding(What.TRAIL, reason.state, *place, "", reason.detail, first, first + _DAY)
+
+    def _found(self, day: date, covered: Covered) -> Iterator[Finding]:
         for kind in self._kinds:
             for listed in self._listing.objects(self._folder.bucket, day_folder(self._folder.logs(kind), day)):
                 if (self._folder.bucket, listed.key) not in covered.entries and self._counts(listed, day):
