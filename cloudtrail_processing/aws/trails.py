@@ -1,5 +1,6 @@
 """What CloudTrail itself tells: where a trail writes, whether it does, and by which keys its digests were signed."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from cloudtrail_processing.aws.session import AwsOptions, boto3_session
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import PublicKey
 
-_ARN_PARTS = 6
+_ARN = re.compile(
+    r"arn:[a-z-]+:cloudtrail:(?P<home>[a-z0-9-]+):(?P<account>[0-9]{12}):trail/(?P<name>[\w.-]+)", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,10 @@ class CloudTrail:
 
     def trail(self, arn: str) -> Trail:
         """The trail with this ARN. Raises ``SettingsError`` for what is none, and as any question to AWS does."""
-        parts = arn.split(":", _ARN_PARTS - 1)
-        if len(parts) != _ARN_PARTS or parts[2] != "cloudtrail" or not parts[5].startswith("trail/"):
-            raise SettingsError(f"{arn[:200]!r} is no trail: write arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME")
-        home, account, name = parts[3], parts[4], parts[5].removeprefix("trail/")
+        found = _ARN.fullmatch(arn)
+        if found is None:
+            raise SettingsError(f"{arn[:200]!a} is no trail: write arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME")
+        home, account, name = found.group("home", "account", "name")
         with mapped(f"asking CloudTrail for {arn}"):
             client = self._client(home)
             told = client.get_trail(Name=arn)["Trail"]
