@@ -140,6 +140,7 @@ class _Audit:
                 while self._moved:
                     yield from self._through(pool, self._in(self._moved.popleft()))
             finally:
+                self._reader.close()  # first: a day that is broken off must not read all of its logs before it ends
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _through(self, pool: ThreadPoolExecutor, pieces: Iterable[Callable[[], Report]]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from cloudtrail_processing.audit.day import Report
 from cloudtrail_processing.audit.findings import Finding, What
 from cloudtrail_processing.audit.folders import Folder
 from cloudtrail_processing.checkpoint.sqlite_file import SqliteFile
-from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.errors import ConfigurationError, SettingsError
 from cloudtrail_processing.integrity import State
 
 _TABLES = (
@@ -44,11 +44,16 @@ class Journal:
         return datetime.fromisoformat(known[1])
 
     def recall(self, folder: Folder, day: str) -> Report | None:
-        """What was found on a day; None when it was not looked at yet."""
+        """What was found on a day; None when it was not looked at yet. Raises ``ConfigurationError``."""
         with self._file.reading() as connection:
             question = "SELECT report FROM days WHERE place = ? AND day = ?"
             known = connection.execute(question, (_place(folder), day)).fetchone()
-        return None if known is None else _report(json.loads(known[0]))
+        try:
+            return None if known is None else _report(json.loads(known[0]))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigurationError(
+                f"{self._file.path} is damaged, or of another release: name another file ({type(error).__name__})"
+            ) from error
 
     def record(self, folder: Folder, day: str, report: Report) -> None:
         """Keep it. May be repeated."""
