@@ -1,6 +1,6 @@
 """Logs that lie in the bucket and that no digest lists."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -16,6 +16,8 @@ from cloudtrail_processing.ports import Listed, Listing
 from cloudtrail_processing.times import TimeRange
 
 _DAY = timedelta(days=1)
+_HOURS = 24
+"""Hours whose digests are kept in memory while logs are looked for that nobody lists."""
 _EDGE = timedelta(minutes=10)
 """A window of delivery and S3's own time may differ by so much."""
 
@@ -94,10 +96,14 @@ class Unlisted:
             yield Finding(What.TRAIL, reason.state, *place, "", reason.detail, first, first + _DAY)
 
     def _found(self, day: date, covered: Covered) -> Iterator[Finding]:
+        windows = _Windows(self._folder, self._listing, self._read)
         for kind in self._kinds:
             for listed in self._listing.objects(self._folder.bucket, day_folder(self._folder.logs(kind), day)):
                 if (self._folder.bucket, listed.key) not in covered.entries and self._counts(listed, day):
-                    yield from self._judged(listed, day, covered)
+                    yield from self._judged(listed, day, covered, windows)
+
+    def _read(self, key: str) -> JudgedDigest:
+        return self._reader.digest(self._folder.bucket, key, self._keys)
 
     def _counts(self, listed: Listed, day: date) -> bool:
         """True for anything of the range that is old enough to be listed by now: who reads a folder reads all of it."""
@@ -121,11 +127,14 @@ class Unlisted:
     def _is_young(self, listed: Listed) -> bool:
         return self._now - listed.modified < HOUR + LATE
 
-    def _judged(self, listed: Listed, day: date, covered: Covered) -> Iterator[Finding]:
+    def _judged(self, listed: Listed, day: date, covered: Covered, windows: "_Windows") -> Iterator[Finding]:
         """It may have been delivered late: then the digest of the hour in which it was written lists it."""
-        around = self._around(listed.modified)
-        if entry := around.entries.get((self._folder.bucket, listed.key)):
-            yield self._finding(listed.key, self._reader.log(entry))
+        near = windows.around(listed.modified)
+        around, place = Covered.of(near), (self._folder.bucket, listed.key)
+        if entry := around.entries.get(place):
+            told = Covered.of(it for it in near if self._times.first <= it[0].end <= self._times.last + HOUR)
+            if place not in told.entries:  # else the day of that digest tells of it
+                yield self._finding(listed.key, self._reader.log(entry))
             return
         slot = self._slot(listed, day) or listed.modified
         is_known = around.all_of(listed.modified, listed.modified) or covered.all_of(slot - HOUR / 12, slot + LATE)
@@ -139,17 +148,28 @@ class Unlisted:
             why = "the digest that would list it is missing or not valid"
             yield self._finding(listed.key, Judgement(State.UNPROVEN, why))
 
-    def _around(self, moment: datetime) -> Covered:
-        """What the digests list in whose windows a moment lies."""
-        moment = moment.astimezone(UTC)
-        near = TimeRange(moment, moment)
-        chosen = [
-            it
-            for it in digests(self._listing, self._folder, near)
-            if it.name.end - HOUR - _EDGE <= moment <= it.name.end + _EDGE
-        ]
-        return Covered.of((it.name, self._reader.digest(self._folder.bucket, it.key, self._keys)) for it in chosen)
-
     def _finding(self, key: str, judgement: Judgement) -> Finding:
         place = (self._folder.account, self._folder.region, self._folder.bucket, key)
         return Finding(What.LOG, judgement.state, *place, judgement.detail)
+
+
+class _Windows:
+    """The digests of some hours. Each is read once, however many logs of its hour nobody lists."""
+
+    def __init__(self, folder: Folder, listing: Listing, read: Callable[[str], JudgedDigest]) -> None:
+        self._folder = folder
+        self._listing = listing
+        self._read = read
+        self._hours: dict[datetime, list[tuple[DigestKey, JudgedDigest]]] = {}
+
+    def around(self, moment: datetime) -> list[tuple[DigestKey, JudgedDigest]]:
+        """Those in whose windows a moment lies."""
+        moment = moment.astimezone(UTC)
+        hour = moment.replace(minute=0, second=0, microsecond=0)
+        if hour not in self._hours:
+            if len(self._hours) >= _HOURS:
+                self._hours.clear()
+            first, last = hour - _EDGE, hour + 2 * HOUR + _EDGE
+            found = digests(self._listing, self._folder, TimeRange(hour, hour + HOUR))
+            self._hours[hour] = [(it.name, self._read(it.key)) for it in found if first <= it.name.end <= last]
+        return [it for it in self._hours[hour] if it[0].end - HOUR - _EDGE <= moment <= it[0].end + _EDGE]

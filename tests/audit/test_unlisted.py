@@ -1,16 +1,18 @@
 """Whoever puts something among the logs is found, whatever it is called and whenever it was written."""
 
+import gzip
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from audited import HOUR, audited, bad, digests, exit_of, logs, span
 
-from cloudtrail_processing.audit import What
+from cloudtrail_processing.audit import Scope, What, audit
 from cloudtrail_processing.audit.unlisted import Covered
 from cloudtrail_processing.integrity import State
-from cloudtrail_processing.testing import SignedTrail
-from cloudtrail_processing.testing.trail import Inject, Remove
+from cloudtrail_processing.testing import FakeBuckets, SignedTrail
+from cloudtrail_processing.testing.trail import Inject, Remove, Resign
 from cloudtrail_processing.times import TimeRange
 
 TRAIL = SignedTrail(1, hours=30, logs=2)
@@ -94,6 +96,33 @@ def test_a_log_whose_digest_was_deleted_is_unproven_and_nobody_is_accused() -> N
     early = replace(early, last_modified=early.last_modified + timedelta(minutes=5))
     findings = audited(TRAIL.tampered(Remove(*digests(TRAIL)[9]), early), now=NOW)
     assert {state for what, state, _ in bad(findings) if what is What.LOG} == {State.UNPROVEN}
+
+
+@pytest.mark.parametrize("is_in_range", [True, False])
+def test_a_log_that_was_delivered_a_day_late_is_told_once_by_the_digest_that_lists_it(is_in_range: bool) -> None:
+    trail = SignedTrail(6, hours=50, logs=1)
+    bucket, key = logs(trail, 10)[0]
+    entries = [json.loads(gzip.decompress(trail.objects[digests(trail)[hour]].body))["logFiles"] for hour in (10, 40)]
+    late = span(trail).first + 40 * HOUR + timedelta(minutes=30)
+    changed = trail.tampered(
+        Resign(*digests(trail)[10], {"logFiles": []}),
+        Resign(*digests(trail)[40], {"logFiles": [*entries[0], *entries[1]]}),
+        Remove(bucket, key),
+        Inject(bucket, key, trail.objects[bucket, key].body, {}, late),
+    )
+    times = TimeRange(span(trail).first, span(trail).first + (50 if is_in_range else 12) * HOUR)
+    findings = audited(changed, times, now=span(trail).last + 9 * HOUR)
+    assert [it.state for it in findings if it.key == key] == [State.VALID]
+
+
+def test_many_logs_that_nobody_lists_do_not_let_digests_be_read_again_and_again() -> None:
+    many = [Inject(BUCKET, f"{DAY}/{number}.json", b"x", {}, STORED.last_modified) for number in range(200)]
+    buckets = FakeBuckets(TRAIL.tampered(*many).objects)
+    scope = Scope(BUCKET, span(TRAIL))
+    findings = list(audit(scope, store=buckets, listing=buckets, keys=TRAIL, now=NOW, threads=2))
+    assert sum(it.state is State.UNLISTED for it in findings) == 200
+    assert len(buckets.fetched) < len(TRAIL.objects) + 30
+    assert len(buckets.listed) < 20
 
 
 @pytest.mark.parametrize(
