@@ -17,7 +17,8 @@ DENIED = (
 
 
 class CloudTrailStub(ThreadingHTTPServer):
-    """Answers what ``answers`` say by operation: a status with a body, or several of them, one for each question.
+    """Answers what ``answers`` say by operation: a status with a body, several of them, one for each page,
+    or what makes one.
 
     ``asked`` has the operation and the body of each question, ``regions`` the regions that they were signed for.
     """
@@ -61,6 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append((operation, body))
         self.server.regions.append(self.headers["Authorization"].split("/")[2])
         answer = self.server.answers[operation]
+        answer = answer() if callable(answer) else answer
         status, told = answer[int(body.get("NextToken", 0))] if isinstance(answer, list) else answer
         data = json.dumps(told).encode()
         self.send_response(status)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 from cloudtrail_processing.audit.cadence import Cadence
 from cloudtrail_processing.audit.findings import Finding, What, found
 from cloudtrail_processing.audit.folders import HOUR, Digest, Folder
 from cloudtrail_processing.audit.reader import Reader
-from cloudtrail_processing.audit.unlisted import Covered, Unlisted
+from cloudtrail_processing.audit.unlisted import Unlisted
 from cloudtrail_processing.events.digest import DigestLogFile
 from cloudtrail_processing.integrity import DigestKey, JudgedDigest, Judgement, PublicKeys, State, judge_link
 
@@ -58,7 +58,7 @@ class DayAudit:
         findings = [finding for digest in day.own for finding in links.own(digest)]
         findings += [finding for digest in day.linking for finding in links.hangs_on(digest)]
         findings += self._logs(it for digest in day.own if (it := judged[digest.key]).judgement.is_valid)
-        findings += self._unlisted.on(day.date, Covered.of((it.name, judged[it.key]) for it in digests))
+        findings += self._unlisted.on(day.date, ((it.name, judged[it.key]) for it in digests))
         return Report(findings, links.moved)
 
     def _read(self, digest: Digest) -> JudgedDigest:
@@ -150,8 +150,3 @@ class _Links:
         what = What.BACKFILL if name and name.is_backfill else What.DIGEST
         place = {"account": self._folder.account, "region": self._folder.region, "bucket": bucket, "key": key}
         return found(what, judgement, **place)
-
-
-def later(first: datetime, last: datetime, digests: Iterable[Digest]) -> list[Digest]:
-    """The digests that end behind ``first`` and not behind ``last``."""
-    return [digest for digest in digests if first < digest.name.end <= last]

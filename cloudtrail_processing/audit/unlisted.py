@@ -84,10 +84,15 @@ class Unlisted:
         self._times = times
         self._now = now
 
-    def on(self, day: date, covered: Covered) -> Iterator[Finding]:
-        """Those whose names are of this day, given what the digests around it list. Raises ``CredentialsError``."""
+    def on(self, day: date, digests: Iterable[tuple[DigestKey, JudgedDigest]]) -> Iterator[Finding]:
+        """Those whose names are of this day, given the digests around it. Raises ``CredentialsError``.
+
+        Also those that only a digest behind the range lists: nobody else tells of them.
+        """
+        known = list(digests)
+        beyond = Covered.of(it for it in known if it[0].end > self._times.last + HOUR)
         try:
-            yield from self._found(day, covered)
+            yield from self._found(day, Covered.of(known), beyond)
         except CredentialsError:
             raise
         except (ConfigurationError, NotAllowed, TransientError) as error:
@@ -95,11 +100,16 @@ class Unlisted:
             place = (self._folder.account, self._folder.region, self._folder.bucket)
             yield Finding(What.TRAIL, reason.state, *place, "", reason.detail, first, first + _DAY)
 
-    def _found(self, day: date, covered: Covered) -> Iterator[Finding]:
+    def _found(self, day: date, covered: Covered, beyond: Covered) -> Iterator[Finding]:
         windows = _Windows(self._folder, self._listing, self._read)
         for kind in self._kinds:
             for listed in self._listing.objects(self._folder.bucket, day_folder(self._folder.logs(kind), day)):
-                if (self._folder.bucket, listed.key) not in covered.entries and self._counts(listed, day):
+                place = (self._folder.bucket, listed.key)
+                if (place in covered.entries and place not in beyond.entries) or not self._counts(listed, day):
+                    continue
+                if entry := beyond.entries.get(place):
+                    yield self._finding(listed.key, self._reader.log(entry))
+                else:
                     yield from self._judged(listed, day, covered, windows)
 
     def _read(self, key: str) -> JudgedDigest:

@@ -86,9 +86,21 @@ class CloudTrail:
         with self._lock:
             if region not in self._clients:
                 session: Any = boto3_session(self._options)  # without boto3's stubs for CloudTrail it has no type
-                endpoint = self._options.endpoint_url
-                self._clients[region] = session.client("cloudtrail", region_name=region, endpoint_url=endpoint)
+                self._clients[region] = session.client(
+                    "cloudtrail", region_name=region, endpoint_url=self._options.endpoint_url, config=self._config()
+                )
             return self._clients[region]
+
+    def _config(self) -> Any:
+        """Time-outs as for every other service; some tries more, as CloudTrail allows few questions a second."""
+        from botocore.config import Config
+
+        options = self._options
+        return Config(
+            connect_timeout=options.connect_timeout,
+            read_timeout=options.read_timeout,
+            retries={"mode": "standard", "total_max_attempts": 8},
+        )
 
 
 def _utc(time: datetime | None) -> datetime | None:

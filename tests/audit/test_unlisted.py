@@ -12,7 +12,7 @@ from cloudtrail_processing.audit import Scope, What, audit
 from cloudtrail_processing.audit.unlisted import Covered
 from cloudtrail_processing.integrity import State
 from cloudtrail_processing.testing import FakeBuckets, SignedTrail
-from cloudtrail_processing.testing.trail import Inject, Remove, Resign
+from cloudtrail_processing.testing.trail import FlipInside, Inject, Remove, Resign
 from cloudtrail_processing.times import TimeRange
 
 TRAIL = SignedTrail(1, hours=30, logs=2)
@@ -113,6 +113,19 @@ def test_a_log_that_was_delivered_a_day_late_is_told_once_by_the_digest_that_lis
     times = TimeRange(span(trail).first, span(trail).first + (50 if is_in_range else 12) * HOUR)
     findings = audited(changed, times, now=span(trail).last + 9 * HOUR)
     assert [it.state for it in findings if it.key == key] == [State.VALID]
+
+
+def test_a_log_of_the_range_that_only_a_digest_behind_it_lists_is_proven_as_well() -> None:
+    bucket, key = logs(TRAIL, 10)[0]
+    entries = [json.loads(gzip.decompress(TRAIL.objects[digests(TRAIL)[hour]].body))["logFiles"] for hour in (10, 12)]
+    late = [
+        Resign(*digests(TRAIL)[10], {"logFiles": entries[0][1:]}),
+        Resign(*digests(TRAIL)[12], {"logFiles": [*entries[0][:1], *entries[1]]}),
+    ]
+    times = TimeRange(span(TRAIL).first, span(TRAIL).first + 11 * HOUR)
+    for more, state in (([], State.VALID), ([FlipInside(bucket, key, 99)], State.HASH_DIFFERS)):
+        findings = audited(TRAIL.tampered(*late, *more), times, now=NOW)
+        assert [it.state for it in findings if it.key == key] == [state]
 
 
 def test_many_logs_that_nobody_lists_do_not_let_digests_be_read_again_and_again() -> None:

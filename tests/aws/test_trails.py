@@ -121,6 +121,13 @@ def test_a_refusal_on_a_later_page_is_no_half_list_of_keys(service: CloudTrail, 
     assert len(service.keys(region="us-east-1", first=FIRST, last=LAST)) == 5
 
 
+def test_a_question_that_came_too_soon_is_asked_again(service: CloudTrail, stub: CloudTrailStub) -> None:
+    slow = (400, {"__type": "ThrottlingException", "Message": "Rate exceeded"})
+    stub.answers["ListPublicKeys"] = lambda: slow if len(stub.asked) < 3 else (200, {"PublicKeyList": []})
+    assert service.keys(region="us-east-1", first=FIRST, last=LAST) == []
+    assert len(stub.asked) == 3
+
+
 def test_a_trail_that_is_not_there_is_an_error_of_ours(service: CloudTrail, stub: CloudTrailStub) -> None:
     stub.answers["GetTrail"] = (400, {"__type": "TrailNotFoundException", "Message": "Unknown trail"})
     with pytest.raises(ConfigurationError, match="TrailNotFoundException"):
