@@ -40,7 +40,7 @@ _HASHED_BY: Final = "SHA-256"
 _GZIP: Final = b"\x1f\x8b"
 _KEY: Final = re.compile(
     r"(?P<folder>(?:.*/)?AWSLogs/(?:(?P<organization>o-[a-z0-9]{10,32})/)?(?P<account>[0-9]{12})/CloudTrail-Digest/"
-    r"(?P<region>[a-z0-9-]+)/)[0-9]{4}/[0-9]{2}/[0-9]{2}/(?P=account)_CloudTrail-Digest_(?P=region)_(?P<trail>.+)_"
+    r"(?P<region>[a-z0-9-]+)/)[0-9]{4}/[0-9]{2}/[0-9]{2}/(?P=account)_CloudTrail-Digest_(?P=region)_(?P<trail>[^/]+)_"
     r"(?P<home>[a-z0-9-]+)_(?P<time>[0-9]{8}T[0-9]{6}Z)(?P<backfill>_backfill)?\.json\.gz",
     re.DOTALL,
 )
@@ -217,7 +217,8 @@ def judge_link(newer: DigestFile, older: JudgedDigest) -> Judgement:
         return Judgement(State.BAD_FORMAT, f"linked by another algorithm than {_HASHED_BY}")
     if newer.previous_digest_hash_value != older.sha256:
         return Judgement(State.BROKEN_LINK, "the digest after it tells another hash of it")
-    if newer.previous_digest_signature != older.signature:
+    # Metadata are not signed: whoever writes the same signature in capitals must not put blame on another digest.
+    if (newer.previous_digest_signature or "").lower() != (older.signature or "").lower():
         return Judgement(State.BROKEN_LINK, "the digest after it tells another signature of it")
     return VALID
 

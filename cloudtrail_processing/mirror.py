@@ -1,14 +1,17 @@
 """A copy of a bucket on disk, as ``aws s3 sync`` makes it, with the metadata of digests beside them."""
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 
-from cloudtrail_processing.errors import NotAllowed, SettingsError
+from cloudtrail_processing.errors import ConfigurationError, NotAllowed, SettingsError
 from cloudtrail_processing.files import FileStore
 from cloudtrail_processing.flow import FetchedLog, LogKind, LogObject
 from cloudtrail_processing.ports import Listed
@@ -41,21 +44,28 @@ class Mirror:
     def folders(self, bucket: str, prefix: str) -> Sequence[str]:
         """Those that ``prefix``, itself a folder, holds."""
         path = self._path(bucket, prefix)
-        names = (found.name for found in os.scandir(path) if found.is_dir()) if path.is_dir() else ()
+        with _our_errors(path):
+            names = [found.name for found in os.scandir(path) if found.is_dir()] if _is_dir(path) else []
         return sorted(f"{prefix}{name}/" for name in names)
 
     def objects(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[Listed]:
         """Every file below the folder ``prefix``, but for the metadata beside others."""
-        for key, path in sorted(self._below(self._path(bucket, prefix), prefix)):
+        folder = self._path(bucket, prefix)
+        with _our_errors(folder):
+            found = sorted(self._below(folder, prefix)) if _is_dir(folder) else []
+        for key, path in found:
             if key > after:
-                found = path.stat()
-                yield Listed(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+                with _our_errors(path):
+                    told = path.stat() if path.exists() else None
+                if told is not None and stat.S_ISREG(told.st_mode):
+                    yield Listed(key, told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))
 
     def _below(self, folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
-        for where, _, names in os.walk(folder):
+        for where, _, names in os.walk(folder, onerror=_refuse):
             inside = Path(where).relative_to(folder).as_posix()
             start = prefix if inside == "." else f"{prefix}{inside}/"
-            yield from ((start + name, Path(where, name)) for name in names if not name.endswith(BESIDE))
+            all_names = frozenset(names)
+            yield from ((start + name, Path(where, name)) for name in names if not _is_beside(name, all_names))
 
     def _path(self, bucket: str, key: str) -> Path:
         if bucket != self._bucket:
@@ -63,6 +73,30 @@ class Mirror:
         if any(part in ("..", ".") for part in key.split("/")) or "\0" in key:
             raise NotAllowed(f"{key[:200]!a} leads out of {self._folder}")
         return self._folder / key.lstrip("/")
+
+
+def _is_beside(name: str, names: frozenset[str]) -> bool:
+    return name.endswith(BESIDE) and name.removesuffix(BESIDE) in names
+
+
+def _is_dir(path: Path) -> bool:
+    """False only for what is not there, or is a file: what cannot be looked at must not count as empty."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error
+
+
+@contextmanager
+def _our_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename or path}: {error.strerror}") from error
 
 
 def _beside(path: Path) -> Mapping[str, str]:

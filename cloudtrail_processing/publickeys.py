@@ -1,7 +1,6 @@
 """CloudTrail's public keys from a file, for audits without AWS."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,11 +30,14 @@ class KeyFile:
 
 def _read(path: Path) -> list[PublicKey]:
     try:
-        told = orjson.loads(path.read_bytes())
-        keys = [_key(entry) for entry in told["PublicKeyList"]]
+        data = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except ValueError as error:
+        raise SettingsError(f"{str(path)!a}: {error}") from error
+    try:
+        keys = [_key(entry) for entry in orjson.loads(data)["PublicKeyList"]]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:  # the last: of a time
         raise SettingsError(
             f"{path}: not what `aws cloudtrail list-public-keys` prints ({type(error).__name__})"
         ) from None

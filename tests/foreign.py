@@ -99,6 +99,7 @@ CODES: dict[Kind, str] = {
         IDPRejectedClaimException InvalidIdentityToken InvalidIdentityTokenException AuthFailure NotSignedUp
     """,
     ConfigurationError: """
+        TrailNotFoundException InvalidTrailNameException CloudTrailARNInvalidException
         301 307 403 501 AccessDenied AccessDeniedException AllAccessDisabled AccountProblem PermanentRedirect
         AuthorizationHeaderMalformed IllegalLocationConstraintException NoSuchBucket InvalidBucketName
         InvalidObjectState ObjectNotInActiveTierError QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue

@@ -8,20 +8,21 @@ digest lists and links that do not fit; tells gaps from stopped logging; and goe
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 
 from cloudtrail_processing.audit.cadence import Cadence, nothing_of
 from cloudtrail_processing.audit.day import Day, DayAudit, Report
 from cloudtrail_processing.audit.findings import Exit, Finding, Place, Summary, What
-from cloudtrail_processing.audit.folders import HOUR, LATE, Chain, Digest, Folder, digests, folders
+from cloudtrail_processing.audit.folders import HOUR, LATE, Chain, Digest, Folder, before, digests, folders, log_kinds
 from cloudtrail_processing.audit.journal import Journal
-from cloudtrail_processing.audit.reader import Reader
-from cloudtrail_processing.audit.unlisted import Unlisted, has_logs
-from cloudtrail_processing.integrity import PublicKeys
+from cloudtrail_processing.audit.reader import Reader, refused
+from cloudtrail_processing.audit.unlisted import Unlisted
+from cloudtrail_processing.errors import ConfigurationError, CredentialsError, NotAllowed, TransientError
+from cloudtrail_processing.integrity import PublicKeys, State
 from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits
 from cloudtrail_processing.ports import Listing, LogStore, PublicKeySource
 from cloudtrail_processing.times import TimeRange
@@ -31,6 +32,9 @@ __all__ = ["Exit", "Finding", "Journal", "Place", "Scope", "Summary", "What", "a
 _DAYS = 8
 """Days that are looked at together: enough to keep all threads busy where each has few logs."""
 _DAY = timedelta(days=1)
+_LOOK_AGAIN = frozenset({State.FORBIDDEN, State.UNREADABLE})
+_FIRST_DIGESTS = datetime(2015, 1, 1, tzinfo=UTC)
+"""CloudTrail has had log file validation since the autumn of that year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +86,26 @@ def audit(
 ) -> Iterator[Finding]:
     """Every finding, valid ones included, in the order of folders and times; memory does not grow with their number.
 
-    What is forbidden or cannot be read is a finding. The hourly cadence is measured against ``now`` (UTC).
-    With a ``journal`` an audit that was killed goes on where it was, and tells the same. ``threads`` objects are read
-    at once. ``told`` is called after each day. Raises ``SettingsError`` for a journal of another audit,
-    ``ConfigurationError`` and ``TransientError`` where folders cannot be listed or public keys not be had.
+    What is forbidden or cannot be read, a folder or its region's public keys too, is a finding. The hourly cadence is
+    measured against ``now`` (UTC). With a ``journal`` an audit that was killed goes on where it was, and tells the
+    same; days on which something could not be read are looked at again. ``threads`` objects are read at once. ``told``
+    is called after each day. Raises ``SettingsError`` for a journal of another audit, ``ConfigurationError`` and
+    ``TransientError`` where the accounts cannot be listed, and ``CredentialsError`` at any time.
     """
     if journal is not None:
         now = journal.begin(scope.identity, now=now)
+    scope = replace(scope, times=_past(scope.times, now))
     reader = Reader(store, threads=threads, limits=limits)
     try:
         yield from _Audit(scope, reader, listing, keys, now, journal, told).findings()
     finally:
         reader.close()
+
+
+def _past(times: TimeRange, now: datetime) -> TimeRange:
+    """The part of a range in which there may be digests: no day is asked for that nobody has lived through."""
+    first = min(max(times.first, _FIRST_DIGESTS), now)
+    return TimeRange(first, max(first, min(times.last, now)))
 
 
 class _Audit:
@@ -117,24 +129,29 @@ class _Audit:
         self._keys: dict[str, PublicKeys] = {}
         self._moved: deque[Folder] = deque()
         self._seen: set[tuple[str, str]] = set()
+        self._begun: set[tuple[str, str]] = set()
+        self._kinds: dict[tuple[str, str], Sequence[str]] = {}
         self._done = self._known = 0
 
     def findings(self) -> Iterator[Finding]:
         """Many days at once, their findings in order."""
-        waiting: deque[Future[Report]] = deque()
         with ThreadPoolExecutor(_DAYS, thread_name_prefix="audit-day") as pool:
             try:
-                for work in self._work():
-                    waiting.append(pool.submit(work))
-                    if len(waiting) >= 2 * _DAYS:
-                        yield from self._taken(waiting.popleft())
-                while waiting or self._moved:
-                    if waiting:
-                        yield from self._taken(waiting.popleft())
-                    else:
-                        waiting += (pool.submit(work) for work in self._in(self._moved.popleft()))
+                yield from self._through(pool, self._work())
+                while self._moved:
+                    yield from self._through(pool, self._in(self._moved.popleft()))
             finally:
+                self._reader.close()  # first: a day that is broken off must not read all of its logs before it ends
                 pool.shutdown(wait=True, cancel_futures=True)
+
+    def _through(self, pool: ThreadPoolExecutor, pieces: Iterable[Callable[[], Report]]) -> Iterator[Finding]:
+        waiting: deque[Future[Report]] = deque()
+        for work in pieces:
+            waiting.append(pool.submit(work))
+            if len(waiting) >= 2 * _DAYS:
+                yield from self._taken(waiting.popleft())
+        while waiting:
+            yield from self._taken(waiting.popleft())
 
     def _taken(self, future: "Future[Report]") -> Iterator[Finding]:
         report = future.result()
@@ -163,35 +180,68 @@ class _Audit:
 
     def _in(self, folder: Folder) -> Iterator[Callable[[], Report]]:
         """A piece of work for each day of a folder, and one for what is missing at its end."""
+        if (folder.bucket, folder.prefix) in self._begun:  # a trail may come back to a bucket
+            return
+        self._begun.add((folder.bucket, folder.prefix))
+        self._seen.add((folder.account, folder.region))
+        try:
+            pieces = list(self._pieces(folder))
+        except CredentialsError:
+            raise
+        except (ConfigurationError, NotAllowed, TransientError) as error:
+            place = (folder.account, folder.region, folder.bucket)
+            reason = refused(error)
+            times = self._scope.times
+            finding = Finding(What.TRAIL, reason.state, *place, "", reason.detail, times.first, times.last)
+            pieces = [lambda: Report((finding,))]
+        self._known += len(pieces)
+        yield from pieces
+
+    def _pieces(self, folder: Folder) -> Iterator[Callable[[], Report]]:
         times = self._scope.times
         found = digests(self._listing, folder, times)
-        since = max([times.first, *(it.name.end - HOUR for it in found[:1])])
-        days = list(_days(found, times, since=since)) if found or has_logs(self._listing, folder, times) else []
-        self._known += len(days) + 1
+        kinds = self._kinds_of(folder)
+        since = max(times.first, min(it.name.end for it in found) - HOUR) if found else times.last
+        earlier = before(self._listing, folder, times, kinds=kinds, since=since)
+        cadence = Cadence(folder, times, self._now, self._scope.stopped, earlier)
+        if not found:
+            yield partial(self._once, folder, "end", lambda: Report(tuple(cadence.nothing())))
+            return
         keys = self._keys_of(folder.region)
-        cadence = Cadence(folder, times, self._now, self._scope.stopped)
         near = TimeRange(since, max(since, times.last))
-        unlisted = Unlisted(folder, self._listing, reader=self._reader, keys=keys, times=near, now=self._now)
+        unlisted = Unlisted(
+            folder, self._listing, kinds=kinds, reader=self._reader, keys=keys, times=near, now=self._now
+        )
         looking = DayAudit(folder, reader=self._reader, keys=keys, cadence=cadence, unlisted=unlisted)
-        for day in days:
+        for day in _days(found, times, since=since):
             yield partial(self._once, folder, day.date.isoformat(), partial(looking.report, day))
         yield partial(self._once, folder, "end", lambda: Report(tuple(cadence.end(found))))
-        self._seen.add((folder.account, folder.region))
 
     def _once(self, folder: Folder, day: str, report: Callable[[], Report]) -> Report:
-        """What is known of a day, else what is found, which is known from then on."""
+        """What is known of a day, else what is found, which is known from then on if all of it could be looked at."""
         if self._journal is None:
             return report()
         known = self._journal.recall(folder, day)
         if known is None:
             known = report()
-            self._journal.record(folder, day, known)
+            if not any(it.state in _LOOK_AGAIN for it in known.findings):
+                self._journal.record(folder, day, known)
         return known
+
+    def _kinds_of(self, folder: Folder) -> Sequence[str]:
+        place = (folder.bucket, folder.beside)
+        if place not in self._kinds:
+            self._kinds[place] = log_kinds(self._listing, folder)
+        return self._kinds[place]
 
     def _keys_of(self, region: str) -> PublicKeys:
         if region not in self._keys:
             first = self._scope.times.first - _DAY
-            self._keys[region] = PublicKeys(self._source.keys(region=region, first=first, last=self._now))
+            try:
+                told = self._source.keys(region=region, first=first, last=self._now)
+            except CredentialsError as error:  # a region that the account has not enabled; elsewhere they are good
+                raise ConfigurationError(str(error)) from error
+            self._keys[region] = PublicKeys(told)
         return self._keys[region]
 
 

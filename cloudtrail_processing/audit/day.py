@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 from cloudtrail_processing.audit.cadence import Cadence
 from cloudtrail_processing.audit.findings import Finding, What, found
 from cloudtrail_processing.audit.folders import HOUR, Digest, Folder
 from cloudtrail_processing.audit.reader import Reader
-from cloudtrail_processing.audit.unlisted import Covered, Unlisted
+from cloudtrail_processing.audit.unlisted import Unlisted
 from cloudtrail_processing.events.digest import DigestLogFile
 from cloudtrail_processing.integrity import DigestKey, JudgedDigest, Judgement, PublicKeys, State, judge_link
 
@@ -58,7 +58,7 @@ class DayAudit:
         findings = [finding for digest in day.own for finding in links.own(digest)]
         findings += [finding for digest in day.linking for finding in links.hangs_on(digest)]
         findings += self._logs(it for digest in day.own if (it := judged[digest.key]).judgement.is_valid)
-        findings += self._unlisted.on(day.date, Covered.of((it.name, judged[it.key]) for it in digests))
+        findings += self._unlisted.on(day.date, ((it.name, judged[it.key]) for it in digests))
         return Report(findings, links.moved)
 
     def _read(self, digest: Digest) -> JudgedDigest:
@@ -120,7 +120,8 @@ class _Links:
         older = digest.older
         named = DigestKey.parse(key) if key else None
         is_here = bucket == self._folder.bucket and key in self._day.names
-        is_older_named = is_here and named == older
+        is_elsewhere = bool(named and (bucket, named.folder) != self._place)
+        is_older_named = is_elsewhere or (is_here and named == older)
         findings = list(self._cadence.between(digest, told, is_older_named=is_older_named))
         if told is None or not bucket or not key or (named and named.end < self._cadence.times.first):
             return None, findings
@@ -133,10 +134,13 @@ class _Links:
 
     def _elsewhere(self, bucket: str, key: str, named: DigestKey | None, previous: JudgedDigest) -> Iterator[Finding]:
         """A digest that is not where it was listed: gone, or in the bucket where the trail wrote before."""
-        if named and previous.judgement.is_valid and (bucket, named.folder) != self._place:
-            self.moved.append(Folder(bucket, named.folder, until=named.end + HOUR))
-            return
-        yield self._on(named, bucket, key, previous.judgement)
+        is_there = previous.judgement.is_valid
+        is_elsewhere = named is not None and (bucket, named.folder) != self._place
+        if named and is_elsewhere and previous.judgement.state not in (State.FORBIDDEN, State.UNREADABLE):
+            # What was before the move is looked at there, even when its newest digest is gone.
+            self.moved.append(Folder(bucket, named.folder, until=named.end + HOUR if is_there else named.end))
+        if not (is_there and is_elsewhere):
+            yield self._on(named, bucket, key, previous.judgement)
 
     @property
     def _place(self) -> tuple[str, str]:
@@ -146,8 +150,3 @@ class _Links:
         what = What.BACKFILL if name and name.is_backfill else What.DIGEST
         place = {"account": self._folder.account, "region": self._folder.region, "bucket": bucket, "key": key}
         return found(what, judgement, **place)
-
-
-def later(first: datetime, last: datetime, digests: Iterable[Digest]) -> list[Digest]:
-    """The digests that end behind ``first`` and not behind ``last``."""
-    return [digest for digest in digests if first < digest.name.end <= last]

@@ -1,18 +1,17 @@
 """What an audit has done so far, on disk: one that was killed goes on where it was."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from cloudtrail_processing.audit.day import Report
 from cloudtrail_processing.audit.findings import Finding, What
 from cloudtrail_processing.audit.folders import Folder
 from cloudtrail_processing.checkpoint.sqlite_file import SqliteFile
-from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.errors import ConfigurationError, SettingsError
 from cloudtrail_processing.integrity import State
 
 _TABLES = (
@@ -32,7 +31,7 @@ class Journal:
 
         Raises ``SettingsError`` when the file is of another audit, and as SQLite does.
         """
-        wanted = orjson.dumps(scope, option=orjson.OPT_SORT_KEYS)
+        wanted = _text(scope)
         with self._file.writing() as connection:
             known = connection.execute("SELECT scope, now FROM audits").fetchone()
             if known is None:
@@ -45,21 +44,31 @@ class Journal:
         return datetime.fromisoformat(known[1])
 
     def recall(self, folder: Folder, day: str) -> Report | None:
-        """What was found on a day; None when it was not looked at yet."""
+        """What was found on a day; None when it was not looked at yet. Raises ``ConfigurationError``."""
         with self._file.reading() as connection:
             question = "SELECT report FROM days WHERE place = ? AND day = ?"
             known = connection.execute(question, (_place(folder), day)).fetchone()
-        return None if known is None else _report(orjson.loads(known[0]))
+        try:
+            return None if known is None else _report(json.loads(known[0]))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigurationError(
+                f"{self._file.path} is damaged, or of another release: name another file ({type(error).__name__})"
+            ) from error
 
     def record(self, folder: Folder, day: str, report: Report) -> None:
         """Keep it. May be repeated."""
-        told = orjson.dumps({"findings": list(map(asdict, report.findings)), "moved": list(map(asdict, report.moved))})
+        told = {"findings": list(map(asdict, report.findings)), "moved": list(map(asdict, report.moved))}
         with self._file.writing(durable=False) as connection:
-            connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", (_place(folder), day, told))
+            connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", (_place(folder), day, _text(told)))
 
     def close(self) -> None:
         """Let go of the file. May be repeated."""
         self._file.close()
+
+
+def _text(value: object) -> bytes:
+    """Not by orjson, which refuses the lone surrogates that names of files may have."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=datetime.isoformat).encode()
 
 
 def _place(folder: Folder) -> str:

@@ -98,15 +98,19 @@ class Reader:
             return Judgement(State.OVERSIZE, _line(error))
         except CredentialsError:
             raise
-        except (ConfigurationError, NotAllowed) as error:
-            return Judgement(State.FORBIDDEN, _line(error))
-        except TransientError as error:
-            return Judgement(State.UNREADABLE, _line(error))
+        except (ConfigurationError, NotAllowed, TransientError) as error:
+            return refused(error)
         return fetched
 
 
+def refused(error: ConfigurationError | NotAllowed | TransientError) -> Judgement:
+    """What it means for an audit that something could not be read, or listed."""
+    return Judgement(State.UNREADABLE if isinstance(error, TransientError) else State.FORBIDDEN, _line(error))
+
+
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    line = " ".join(str(error).split())
+    return line if line.isprintable() else line.encode("unicode_escape").decode()
 
 
 def _never_mind() -> None:

@@ -40,14 +40,15 @@ _GONE = _Rule(LogGone, "the object is not there: not yet, deleted, or another ve
 _DENIED = _Rule(
     ConfigurationError,
     "allow it in the policies (s3:GetObject, kms:Decrypt on the bucket's key; sqs:ReceiveMessage, DeleteMessage, "
-    "ChangeMessageVisibility, GetQueueAttributes; what a checkpoint, a quarantine or a dead-letter queue needs); "
+    "ChangeMessageVisibility, GetQueueAttributes; what a checkpoint, a quarantine or a dead-letter queue needs; to "
+    "validate s3:ListBucket, cloudtrail:GetTrail, GetTrailStatus, ListPublicKeys); "
     "without s3:ListBucket a missing object looks like this too, and a requester-pays bucket without request_payer",
 )
 _CREDENTIALS = _Rule(CredentialsError, "renew or correct the AWS credentials, profile or role in use")
 _CLOCK = _Rule(CredentialsError, "set this machine's clock")
 _KMS = _Rule(ConfigurationError, "enable the KMS key, or allow kms:Decrypt on it")
 _REGION = _Rule(ConfigurationError, "set the region in which the bucket, queue or table lies")
-_NAME = _Rule(ConfigurationError, "check the name, the account and the region of the bucket, queue or table")
+_NAME = _Rule(ConfigurationError, "check the name, the account and the region of the bucket, queue, table or trail")
 _TABLE = _Rule(
     ConfigurationError, "check that the table has the keys that a checkpoint needs, or let it be created anew"
 )
@@ -130,6 +131,7 @@ _RULES: Mapping[_Rule, str] = {
         InvalidAddress ResourceNotFoundException TableNotFoundException IndexNotFoundException ParamValidationError
         ValidationError InvalidHostLabelError InvalidDNSNameError UnsupportedS3ArnError UnsupportedS3ControlArnError
         UnsupportedOutpostResourceError InvalidEndpointConfigurationError InvalidURL LocationValueError
+        TrailNotFoundException InvalidTrailNameException CloudTrailARNInvalidException
     """,
     _TABLE: "ValidationException ItemCollectionSizeLimitExceededException",
     _ARCHIVED: "InvalidObjectState ObjectNotInActiveTierError",

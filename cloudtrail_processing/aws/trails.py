@@ -1,5 +1,6 @@
 """What CloudTrail itself tells: where a trail writes, whether it does, and by which keys its digests were signed."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from cloudtrail_processing.aws.session import AwsOptions, boto3_session
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import PublicKey
 
-_ARN_PARTS = 6
+_ARN = re.compile(
+    r"arn:[a-z-]+:cloudtrail:(?P<home>[a-z0-9-]+):(?P<account>[0-9]{12}):trail/(?P<name>[\w.-]+)", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,10 @@ class CloudTrail:
 
     def trail(self, arn: str) -> Trail:
         """The trail with this ARN. Raises ``SettingsError`` for what is none, and as any question to AWS does."""
-        parts = arn.split(":", _ARN_PARTS - 1)
-        if len(parts) != _ARN_PARTS or parts[2] != "cloudtrail" or not parts[5].startswith("trail/"):
-            raise SettingsError(f"{arn[:200]!r} is no trail: write arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME")
-        home, account, name = parts[3], parts[4], parts[5].removeprefix("trail/")
+        found = _ARN.fullmatch(arn)
+        if found is None:
+            raise SettingsError(f"{arn[:200]!a} is no trail: write arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME")
+        home, account, name = found.group("home", "account", "name")
         with mapped(f"asking CloudTrail for {arn}"):
             client = self._client(home)
             told = client.get_trail(Name=arn)["Trail"]
@@ -83,9 +86,21 @@ class CloudTrail:
         with self._lock:
             if region not in self._clients:
                 session: Any = boto3_session(self._options)  # without boto3's stubs for CloudTrail it has no type
-                endpoint = self._options.endpoint_url
-                self._clients[region] = session.client("cloudtrail", region_name=region, endpoint_url=endpoint)
+                self._clients[region] = session.client(
+                    "cloudtrail", region_name=region, endpoint_url=self._options.endpoint_url, config=self._config()
+                )
             return self._clients[region]
+
+    def _config(self) -> Any:
+        """Time-outs as for every other service; some tries more, as CloudTrail allows few questions a second."""
+        from botocore.config import Config
+
+        options = self._options
+        return Config(
+            connect_timeout=options.connect_timeout,
+            read_timeout=options.read_timeout,
+            retries={"mode": "standard", "total_max_attempts": 8},
+        )
 
 
 def _utc(time: datetime | None) -> datetime | None:

@@ -93,8 +93,9 @@ def _on_disk(target: str, times: TimeRange, only: Any, told: KeyFile | None, buc
     folder = Path(target)
     if not folder.is_dir():
         raise SettingsError(f"{target}: neither the ARN of a trail, s3://bucket/prefix, nor a folder")
-    mirror = Mirror(folder, bucket=bucket or _claimed(folder))
-    return Asked(Scope(bucket or _claimed(folder), times, "", **only), mirror, mirror, told)
+    name = bucket or _claimed(folder)
+    mirror = Mirror(folder, bucket=name)
+    return Asked(Scope(name, times, "", **only), mirror, mirror, told)
 
 
 def _claimed(folder: Path) -> str:

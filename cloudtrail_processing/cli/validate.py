@@ -73,9 +73,11 @@ def validate(
         list[str] | None,
         typer.Option(help="Only this account. May be repeated.", rich_help_panel=options.WHAT),
     ] = None,
-    region: Annotated[
+    regions: Annotated[
         list[str] | None,
-        typer.Option(help="Only digests and logs of this region. May be repeated.", rich_help_panel=options.WHAT),
+        typer.Option(
+            "--region", help="Only digests and logs of this region. May be repeated.", rich_help_panel=options.WHAT
+        ),
     ] = None,
     bucket: Annotated[
         str | None,
@@ -151,7 +153,7 @@ def validate(
         times = TimeRange.between(since, until, now=datetime.now(UTC))
         if "threads" not in settings.model_fields_set:
             settings = settings.model_copy(update={"threads": _THREADS})
-        wanted = asked(target, times, settings, accounts=account, regions=region, bucket=bucket, keys=keys)
+        wanted = asked(target, times, settings, accounts=account, regions=regions, bucket=bucket, keys=keys)
         shown = printer(form.value, wanted.scope, target=target, verbose=verbose)
         raise typer.Exit(_run(wanted, settings, shown, console, journal=journal, junit=junit))
 

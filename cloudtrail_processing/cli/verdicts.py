@@ -1,11 +1,13 @@
 """The findings of an audit for people, for machines, for CI, and in the words of the AWS CLI."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +15,7 @@ from rich.text import Text
 
 from cloudtrail_processing.audit import Exit, Finding, Scope, Summary, What
 from cloudtrail_processing.cli.telling import printable
+from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.integrity import State
 
 
@@ -85,7 +88,8 @@ class _Json(Printer):
 
 
 def _line(value: object) -> None:
-    typer.echo(orjson.dumps(value).decode())
+    # Not orjson: it refuses lone surrogates, and writes characters as they are that could take a terminal over.
+    typer.echo(json.dumps(value, separators=(",", ":")))
 
 
 _WIDE: Final = 160
@@ -227,7 +231,11 @@ class JUnit(Printer):
     """
 
     def __init__(self, path: Path | None) -> None:
+        """Raises ``SettingsError`` when the file cannot be written: now, and not at the end of a long audit."""
         self._path = path
+        if path is not None:
+            with _our_errors(path):
+                path.touch()
         self._bad: list[Finding] = []
 
     def show(self, finding: Finding) -> None:
@@ -251,8 +259,16 @@ class JUnit(Printer):
             for finding in bad:
                 _case(suite, finding)
         indent(root)
-        with self._path.open("wb") as file:
+        with _our_errors(self._path), self._path.open("wb") as file:
             ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+
+
+@contextmanager
+def _our_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"--junit {path}: {error.strerror}") from error
 
 
 def _case(suite: Element, finding: Finding) -> None:
