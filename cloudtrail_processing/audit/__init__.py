@@ -162,8 +162,24 @@ class _Audit:
     def _work(self) -> Iterator[Callable[[], Report]]:
         scope = self._scope
         chosen = {"accounts": scope.accounts, "regions": scope.regions}
+        accounts, regions = set[str](), set[str]()
         for folder in folders(self._listing, scope.bucket, scope.prefix, **chosen):
+            accounts.add(folder.account)
+            regions.add(folder.region)
             yield from self._in(folder)
+        lost = [(it, "") for it in scope.accounts if it not in accounts] + [
+            ("", it) for it in scope.regions if it not in regions
+        ]
+        if accounts and lost:  # else there is nothing at all, which is told as that
+            self._known += 1
+            yield lambda: Report(tuple(self._nowhere(account, region) for account, region in sorted(lost)))
+
+    def _nowhere(self, account: str, region: str) -> Finding:
+        why = "nothing of it lies there: look at how it is written, or everything of it was deleted"
+        times = self._scope.times
+        return Finding(
+            What.TRAIL, State.NOT_FOUND, account, region, self._scope.bucket, "", why, times.first, times.last
+        )
 
     def _in(self, folder: Folder) -> Iterator[Callable[[], Report]]:
         """A piece of work for each day of a folder, and one for what is missing at its end."""

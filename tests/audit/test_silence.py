@@ -87,6 +87,26 @@ def test_times_that_no_calendar_goes_beyond_are_audited_like_any_others() -> Non
     assert audited(trail, TimeRange(ever.first, ever.first)) == []
 
 
+@pytest.mark.parametrize(
+    ("scope", "lost"),
+    [
+        ({"accounts": ["111122223333", "999988887777"]}, [("999988887777", "")]),
+        ({"regions": ["eu-west-1", "eu-west-9", "eu-west-8"]}, [("", "eu-west-8"), ("", "eu-west-9")]),
+        ({"accounts": ["111122223333"], "regions": ["eu-west-1"]}, []),
+        ({"accounts": ["999988887777"]}, []),
+    ],
+    ids=["an account", "regions", "none", "all"],
+)
+def test_an_account_or_region_that_was_named_and_is_nowhere_is_told(
+    scope: dict[str, list[str]], lost: list[tuple[str, str]]
+) -> None:
+    findings = audited(REGIONS, scope=scope)
+    told = [it for it in findings if it.state is not State.VALID]
+    assert [(it.account, it.region) for it in told] == lost
+    assert {(it.what, it.state) for it in told} <= {(What.TRAIL, State.NOT_FOUND)}
+    assert exit_of(findings) == ("INCOMPLETE" if lost else "NOTHING" if not findings else "VALID")
+
+
 OTHERS = {
     "AWSLogs/111122223333/elasticloadbalancing/us-east-1/2026/09/14/x.log": b"x",
     "AWSLogs/111122223333/vpcflowlogs/us-east-1/2026/09/14/x.log.gz": b"x",

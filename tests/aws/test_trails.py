@@ -123,7 +123,8 @@ def test_a_refusal_on_a_later_page_is_no_half_list_of_keys(service: CloudTrail, 
 
 def test_a_question_that_came_too_soon_is_asked_again(service: CloudTrail, stub: CloudTrailStub) -> None:
     slow = (400, {"__type": "ThrottlingException", "Message": "Rate exceeded"})
-    stub.answers["ListPublicKeys"] = lambda: slow if len(stub.asked) < 3 else (200, {"PublicKeyList": []})
+    empty: dict[str, list[object]] = {"PublicKeyList": []}
+    stub.answers["ListPublicKeys"] = lambda: slow if len(stub.asked) < 3 else (200, empty)
     assert service.keys(region="us-east-1", first=FIRST, last=LAST) == []
     assert len(stub.asked) == 3
 
