@@ -22,7 +22,7 @@ def nothing_of(account: str, region: str, bucket: str, times: TimeRange) -> Find
     """The finding where an account or a region was asked for by name, and has no digests at all."""
     detail = "asked for by name, and no digest of it lies there: look at the name, the prefix and the trail"
     return Finding(
-        What.TRAIL, State.MISSING, account, region, bucket, detail=detail, first=times.first, last=times.last
+        What.TRAIL, State.NOT_FOUND, account, region, bucket, detail=detail, first=times.first, last=times.last
     )
 
 

@@ -245,12 +245,12 @@ def test_an_account_that_was_asked_for_by_name_and_has_nothing_is_missed() -> No
     scope = {"prefix": "some/where", "accounts": ["111122223333", "999988887777"]}
     findings = audited(LARGE, scope=scope)
     assert [(it.account, it.state) for it in findings if it.state is not State.VALID] == [
-        ("999988887777", State.MISSING)
+        ("999988887777", State.NOT_FOUND)
     ]
     assert exit_of(findings) == "INCOMPLETE"
 
 
 def test_a_region_that_was_asked_for_by_name_and_has_nothing_is_missed_in_each_account() -> None:
     findings = audited(LARGE, scope={"prefix": "some/where", "regions": ["us-east-1", "sa-east-1"]})
-    missed = {(it.account, it.region) for it in findings if it.state is State.MISSING}
+    missed = {(it.account, it.region) for it in findings if it.state is State.NOT_FOUND}
     assert missed == {("111122223333", "sa-east-1"), ("444455556666", "sa-east-1")}

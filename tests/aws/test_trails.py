@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from cloudtrails import DENIED, CloudTrailStub, cloudtrail
@@ -123,8 +122,9 @@ def test_a_refusal_on_a_later_page_is_no_half_list_of_keys(service: CloudTrail, 
 
 
 def test_a_question_that_came_too_soon_is_asked_again(service: CloudTrail, stub: CloudTrailStub) -> None:
-    slow: tuple[int, Any] = (400, {"__type": "ThrottlingException", "Message": "Rate exceeded"})
-    stub.answers["ListPublicKeys"] = lambda: slow if len(stub.asked) < 3 else (200, {"PublicKeyList": []})
+    slow = (400, {"__type": "ThrottlingException", "Message": "Rate exceeded"})
+    empty: dict[str, list[object]] = {"PublicKeyList": []}
+    stub.answers["ListPublicKeys"] = lambda: slow if len(stub.asked) < 3 else (200, empty)
     assert service.keys(region="us-east-1", first=FIRST, last=LAST) == []
     assert len(stub.asked) == 3
 
