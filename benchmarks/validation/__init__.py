@@ -1,6 +1,6 @@
 """``cloudtrail-processing validate`` beside ``aws cloudtrail validate-logs``: ``python -m benchmarks.validation``.
 
-**How to run.** ``pip install -e '.[bench]'``, then ``python -m benchmarks.validation``: some ten minutes. The AWS CLI
+**How to run.** ``pip install -e '.[bench]'``, then ``python -m benchmarks.validation``: some 12 minutes. The AWS CLI
 pins its own botocore, so it is installed into a virtual environment of its own, among temporary files; where that
 cannot be done, a line says so and our side is run alone.
 

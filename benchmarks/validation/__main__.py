@@ -46,7 +46,7 @@ def main(
     kept = out / "validation.jsonl"
     if speed:
         count = len(LATENCIES) * runs * (1 + (program is not None))
-        write(list(_shown(measured(program, sized, runs=runs), "speed", count)), kept)
+        write(_shown(measured(program, sized, runs=runs), "speed", count), kept)
     figures = read(kept)
     if any(it.program == CLI for it in figures):
         parts.append("\n".join(speed_part(figures)) + "\n\n![speed](validation.png)")

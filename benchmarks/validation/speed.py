@@ -5,7 +5,7 @@ that a short range, which is all that the slow one can be given, does not speak 
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -156,9 +156,11 @@ def _written(time: datetime) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def write(runs: Sequence[Run], path: Path) -> None:
-    """Keep them, one line each."""
-    path.write_bytes(b"".join(orjson.dumps(asdict(it), option=orjson.OPT_APPEND_NEWLINE) for it in runs))
+def write(runs: Iterable[Run], path: Path) -> None:
+    """Keep them, one line each, as soon as they are made; what was kept before is gone."""
+    with path.open("wb", buffering=0) as file:
+        for it in runs:
+            file.write(orjson.dumps(asdict(it), option=orjson.OPT_APPEND_NEWLINE))
 
 
 def read(path: Path) -> list[Run]:
