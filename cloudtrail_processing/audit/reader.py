@@ -1,9 +1,11 @@
 """Reads digests and logs for an audit: many at once, patiently, and with a judgement where there is nothing to read."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from cloudtrail_processing.errors import (
@@ -37,6 +39,8 @@ B = TypeVar("B")
 
 _AHEAD = 2
 """Questions per thread that wait in front of it: enough that none is ever idle, few enough to stay small."""
+_SMALL = 2**16
+"""Stored bytes that are judged one after the other: many threads would only fight for the interpreter over them."""
 
 
 class Reader:
@@ -57,6 +61,7 @@ class Reader:
         self._patiently: Callable[..., Any] = in_place(
             attempts=attempts, seconds=seconds, before_attempt=_never_mind, sleep=pause
         )
+        self._turn = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="audit")
         self._ahead = _AHEAD * threads
 
@@ -82,7 +87,10 @@ class Reader:
     def log(self, entry: DigestLogFile) -> Judgement:
         """Whether the log that an entry lists is what it tells. Raises ``CredentialsError``."""
         fetched = self._fetch(LogObject(entry.s3_bucket, entry.s3_object))
-        return fetched if isinstance(fetched, Judgement) else judge_log(entry, fetched.body, limits=self._limits)
+        if isinstance(fetched, Judgement):
+            return fetched
+        with self._turn if len(fetched.body) <= _SMALL else nullcontext():
+            return judge_log(entry, fetched.body, limits=self._limits)
 
     def close(self) -> None:
         """Forget what was not begun. May be repeated."""
@@ -91,7 +99,7 @@ class Reader:
     def _fetch(self, log: LogObject) -> FetchedLog | Judgement:
         """An object that cannot be read is a result, and not the end of the audit."""
         try:
-            fetched: FetchedLog = self._patiently(self._store.fetch, log, limit=self._limits.inflated)
+            return self._read(log)
         except LogGone:
             return Judgement(State.NOT_FOUND, "there is no such object")
         except LogTooLarge as error:
@@ -100,7 +108,14 @@ class Reader:
             raise
         except (ConfigurationError, NotAllowed, TransientError) as error:
             return refused(error)
-        return fetched
+
+    def _read(self, log: LogObject) -> FetchedLog:
+        """The first try goes without the machinery for more of them, which costs as much as to judge a small log."""
+        try:
+            return self._store.fetch(log, limit=self._limits.inflated)
+        except TransientError:
+            fetched: FetchedLog = self._patiently(self._store.fetch, log, limit=self._limits.inflated)
+            return fetched
 
 
 def refused(error: ConfigurationError | NotAllowed | TransientError) -> Judgement:
