@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "cloudtrail_processing"
 
 ROWS = [
     {"errors", "events", "properties"},
-    {"flow", "loading", "spans", "needles", "usercode", "budget", "signals", "turns", "tuning"},
+    {"findings", "flow", "loading", "spans", "needles", "usercode", "budget", "signals", "turns", "tuning"},
     {"batch", "keys", "ports", "filters", "settings", "counting", "times", "evidence", "buckets"},
     {
         "notification",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.checkpoint import places
 from cloudtrail_processing.checkpoint.places import Place
-from cloudtrail_processing.checkpoint.sqlite_file import SqliteFile, told
+from cloudtrail_processing.checkpoint.sqlite_file import MOST_VARIABLES, SqliteFile, told
 from cloudtrail_processing.errors import ClaimLost, ConfigurationError
 from cloudtrail_processing.ports import Claim
 
@@ -42,7 +42,6 @@ _KNOWN = "SELECT event FROM cloudtrail_seen WHERE at > ? AND event IN ({})"
 _REMEMBER = "INSERT OR REPLACE INTO cloudtrail_seen VALUES (?, ?)"
 _FORGET = """DELETE FROM cloudtrail_seen WHERE event IN
     (SELECT event FROM cloudtrail_seen WHERE at <= ? ORDER BY at LIMIT ?)"""
-_MOST_VARIABLES = 500  # SQLite's own limit was 999 in older builds
 
 _Key = tuple[str, str]
 
@@ -240,4 +239,4 @@ def _key(log: str, processor: str) -> _Key:
 
 
 def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[start : start + _MOST_VARIABLES] for start in range(0, len(keys), _MOST_VARIABLES))
+    return (keys[start : start + MOST_VARIABLES] for start in range(0, len(keys), MOST_VARIABLES))

@@ -13,6 +13,8 @@ from cloudtrail_processing.errors import CloudTrailProcessingError, Configuratio
 
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing; a write takes milliseconds."""
+MOST_VARIABLES = 500
+"""Values in one statement: SQLite's own limit was 999 in older builds."""
 
 _REPLACE = (
     "stop the workers, move it away with its -wal and -shm files, and start them: a new one is made, and logs whose "
