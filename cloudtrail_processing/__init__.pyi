@@ -11,6 +11,7 @@ from .checkpoint.dynamodb import DynamoCheckpoint
 from .checkpoint.memory import MemoryCheckpoint
 from .checkpoint.sqlite import SqliteCheckpoint
 from .errors import (
+    AlteredLog,
     BookkeepingError,
     Claimed,
     ClaimLost,
@@ -32,6 +33,8 @@ from .errors import (
     Stopped,
     TrailingData,
     TransientError,
+    UnlistedLog,
+    Unproven,
 )
 from .events import (
     ActivityEvent,
@@ -45,6 +48,7 @@ from .events import (
 )
 from .files import Files
 from .filters import EventFilter, SourceFilter, Where
+from .findings import Found, IntegrityFinding
 from .flow import (
     Failed,
     FetchedLog,
@@ -61,7 +65,19 @@ from .flow import (
 from .health import Health, HealthState
 from .keys import log_object
 from .parts import Parts
-from .ports import Checkpoint, Claim, Clock, DeadLetters, KeySource, LogStore, Quarantine, Queue, SeenEvents
+from .ports import (
+    Checkpoint,
+    Claim,
+    Clock,
+    DeadLetters,
+    KeySource,
+    Ledger,
+    LogStore,
+    PublicKeySource,
+    Quarantine,
+    Queue,
+    SeenEvents,
+)
 from .processor import EventProcessor, ExceptionHandler, Failure, Stage
 from .progress import LoggingReporter, ProgressReporter, ProgressState, ProgressStatus, Reporters
 from .quarantine import FolderQuarantine
@@ -74,6 +90,7 @@ from .worker import Worker
 __all__ = [
     "ActivityEvent",
     "AggregatedEvent",
+    "AlteredLog",
     "AwsOptions",
     "BookkeepingError",
     "Checkpoint",
@@ -101,13 +118,16 @@ __all__ = [
     "FetchedLog",
     "Files",
     "FolderQuarantine",
+    "Found",
     "Health",
     "HealthState",
     "Ignored",
     "InsightEvent",
+    "IntegrityFinding",
     "Joined",
     "KeySource",
     "LeaseLost",
+    "Ledger",
     "LogGone",
     "LogKind",
     "LogObject",
@@ -126,6 +146,7 @@ __all__ = [
     "ProgressReporter",
     "ProgressState",
     "ProgressStatus",
+    "PublicKeySource",
     "Quarantine",
     "Queue",
     "QueueMessage",
@@ -149,6 +170,8 @@ __all__ = [
     "Summary",
     "TrailingData",
     "TransientError",
+    "UnlistedLog",
+    "Unproven",
     "UserIdentity",
     "Where",
     "Worker",

@@ -132,8 +132,8 @@ class DynamoLedger:
 
 def _cure(table: str) -> str:
     return (
-        f"the DynamoDB table {table} has no index {LIST} (or there is no such table), which verify needs: create a global secondary index of that "
-        f"name with the partition key {LIST} (a string) and all attributes projected"
+        f"the DynamoDB table {table} has no index {LIST}, which verify needs, or is missing: create a global secondary "
+        f"index of that name with the partition key {LIST} (a string) and all attributes projected"
     )
 
 
