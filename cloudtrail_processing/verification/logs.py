@@ -50,6 +50,11 @@ class LogNotes:
         return orjson.dumps(asdict(self)).decode()
 
     @property
+    def oldest(self) -> float:
+        """When it may have been delivered at the earliest; a message that was sent again tells a later time."""
+        return min(time for time in (self.slot, self.at or self.listed_at) if time)
+
+    @property
     def is_open(self) -> bool:
         """True while something is to be told of the log, now or later."""
         if not self.listed:

@@ -92,7 +92,7 @@ class Rounds:
 
     def _look_into(self, folder: str, opened: list[LogNotes], book: Book, keep_going: Callable[[], None]) -> None:
         now = datetime.fromtimestamp(self._verifier.now(), UTC)
-        oldest = datetime.fromtimestamp(min(notes.at or notes.listed_at for notes in opened), UTC)
+        oldest = datetime.fromtimestamp(min(notes.oldest for notes in opened), UTC)
         times = TimeRange(max(oldest - _BEFORE, now - _LONGEST), now + _AHEAD)
         try:
             listed = self._listing(folder, times)
