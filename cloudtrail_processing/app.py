@@ -168,6 +168,11 @@ async def _unready(settings: Settings, parts: Parts, dead_letters: DeadLetters |
             await asyncio.to_thread(_try, parts.checkpoint)
         except CloudTrailProcessingError as error:
             told.append(f"the checkpoint cannot be used yet, and without it no log is delivered: {error}")
+    if settings.verify != "off" and parts.ledger:
+        try:
+            await asyncio.to_thread(parts.ledger.listed, "a try at start")
+        except CloudTrailProcessingError as error:
+            told.append(f"the integrity ledger cannot be used yet, and without it no log is delivered: {error}")
     if isinstance(dead_letters, SqsQueue):
         try:
             await dead_letters.info()
