@@ -1,5 +1,6 @@
 """A ledger in a SQLite file, shared by all workers on one machine."""
 
+import itertools
 import os
 import sqlite3
 import time
@@ -10,16 +11,18 @@ from cloudtrail_processing.checkpoint.sqlite_file import MOST_VARIABLES, SqliteF
 from cloudtrail_processing.ports import Entry
 
 _ENTRIES = (
+    # What is written again gets a new number, so that the numbers stand in the order of time: no index has to.
     """CREATE TABLE IF NOT EXISTS cloudtrail_ledger (
-        name TEXT PRIMARY KEY, text TEXT NOT NULL, list TEXT NOT NULL, touched REAL NOT NULL) WITHOUT ROWID""",
+        number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, text TEXT NOT NULL, list TEXT NOT NULL,
+        touched REAL NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS cloudtrail_ledger_list ON cloudtrail_ledger (list) WHERE list != ''",
-    "CREATE INDEX IF NOT EXISTS cloudtrail_ledger_touched ON cloudtrail_ledger (touched)",
 )
 _LOAD = "SELECT name, text, list FROM cloudtrail_ledger WHERE touched > ? AND name IN ({})"
-_SAVE = "INSERT OR REPLACE INTO cloudtrail_ledger VALUES (?, ?, ?, ?)"
+_SAVE = "INSERT OR REPLACE INTO cloudtrail_ledger (name, text, list, touched) VALUES (?, ?, ?, ?)"
 _LISTED = "SELECT name, text, list FROM cloudtrail_ledger WHERE list = ? AND list != '' AND touched > ?"
-_PRUNE = """DELETE FROM cloudtrail_ledger WHERE name IN
-    (SELECT name FROM cloudtrail_ledger WHERE touched <= ? ORDER BY touched LIMIT 10)"""
+_PRUNE = """DELETE FROM cloudtrail_ledger WHERE touched <= ? AND number IN
+    (SELECT number FROM cloudtrail_ledger ORDER BY number LIMIT 300)"""
+_PRUNED_EVERY = 100  # for a hundred that come up to three hundred go: the file does not grow, and nobody waits
 
 
 class SqliteLedger:
@@ -34,6 +37,7 @@ class SqliteLedger:
         self._file = SqliteFile(path, tables=_ENTRIES)
         self._keep = keep_days * 86_400
         self._now = now
+        self._written = itertools.count()
 
     def read(self, names: Sequence[str]) -> Mapping[str, Entry]:
         """The entries of those names that are remembered."""
@@ -48,7 +52,7 @@ class SqliteLedger:
             new = change(old)
             if new != old:
                 connection.execute(_SAVE, (places.name(name), new.text, new.of, now))
-            if old is None:  # one comes, up to ten that are too old go: the file does not grow, and nobody waits
+            if old is None and next(self._written) % _PRUNED_EVERY == 0:
                 connection.execute(_PRUNE, (now - self._keep,))
             return new
 

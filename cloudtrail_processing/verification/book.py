@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from cloudtrail_processing.delivery.bookkeeping import bookkeeping
-from cloudtrail_processing.errors import ConfigurationError
+from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.ports import Entry, Ledger
 from cloudtrail_processing.retry import in_place, is_worth_another_try
@@ -29,26 +29,26 @@ class Book:
     ) -> None:
         self._ledger = ledger
         self._namespace = namespace
-        self._again = in_place(
-            attempts=1_000, seconds=patience, before_attempt=keep_going, sleep=pause, worth_it=_is_hopeful
-        )
+        self._keep_going = keep_going
+        self._patience = patience
+        self._pause = pause
 
     # ── logs ──
 
-    def log(self, log: LogObject) -> LogNotes:
-        """What is known of the log."""
-        name = self._name("log", log.uri)
-        entry = self._read(name).get(name)
-        return LogNotes.read(entry.text) if entry else fresh(log)
+    def change_log(self, new: LogNotes, change: Callable[[LogNotes], LogNotes]) -> LogNotes:
+        """What is known of a log once ``change`` was made, to ``new`` where nothing is known.
 
-    def change_log(self, log: LogObject, change: Callable[[LogNotes], LogNotes]) -> LogNotes:
-        """What is known of the log once ``change`` was made; while it is open it is in the list of its chain."""
+        While it is open it is in the list of its chain.
+        """
+        notes = new
 
         def changed(entry: Entry | None) -> Entry:
-            notes = change(LogNotes.read(entry.text) if entry else fresh(log))
+            nonlocal notes
+            notes = change(LogNotes.read(entry.text) if entry else new)
             return Entry(notes.text, self._name("open", notes.chain) if notes.is_open else "")
 
-        return LogNotes.read(self._change(self._name("log", log.uri), changed).text)
+        self._change(self._name("log", new.log), changed)
+        return notes
 
     def told(self, notes: LogNotes) -> None:
         """Write down what was told of a log."""
@@ -59,8 +59,8 @@ class Book:
 
         self._change(self._name("log", notes.log), changed)
 
-    def again(self, notes: LogNotes) -> LogNotes:
-        """The same log as it is now."""
+    def log(self, notes: LogNotes) -> LogNotes:
+        """What is known of the log now; ``notes`` where nothing is."""
         name = self._name("log", notes.log)
         entry = self._read(name).get(name)
         return LogNotes.read(entry.text) if entry else notes
@@ -118,7 +118,23 @@ class Book:
             with bookkeeping("the integrity ledger"):
                 return question(*arguments, **named)
 
-        return self._again(ask)
+        try:
+            return ask()
+        except CloudTrailProcessingError as error:
+            if not _is_hopeful(error):
+                raise
+            return self._patiently(ask)
+
+    def _patiently(self, ask: Callable[[], Any]) -> Any:
+        """The same, tried again: made only where it is needed, as making it costs more than to ask."""
+        again = in_place(
+            attempts=1_000,
+            seconds=self._patience,
+            before_attempt=self._keep_going,
+            sleep=self._pause,
+            worth_it=_is_hopeful,
+        )
+        return again(ask)
 
 
 def fresh(log: LogObject) -> LogNotes:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import orjson
@@ -53,7 +53,7 @@ class Chain:
     @property
     def text(self) -> str:
         """The chain for a ledger."""
-        return orjson.dumps(asdict(self)).decode()
+        return orjson.dumps(self).decode()
 
     def covers(self, at: float) -> bool:
         """True when valid digests cover the time, and what lies near it on both sides."""
@@ -72,6 +72,10 @@ class Chain:
     def watched(self, slot: float) -> bool:
         """True for the slot of a log that should have come here: it is no older than the first one that did."""
         return bool(self.since) and self.since <= slot
+
+    def is_watching(self, slot: float, *, now: float) -> bool:
+        """True when a log of that slot changes nothing."""
+        return now < self.active + _HOUR and (not slot or 0 < self.since <= slot)
 
     def watching(self, slot: float, *, now: float) -> Self:
         """With a log of that slot having come here."""

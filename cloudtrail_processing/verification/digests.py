@@ -12,7 +12,7 @@ from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
 from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits
 from cloudtrail_processing.ports import PublicKeySource
-from cloudtrail_processing.verification.book import Book
+from cloudtrail_processing.verification.book import Book, fresh
 from cloudtrail_processing.verification.chains import folder_of
 from cloudtrail_processing.verification.logs import LogNotes
 from cloudtrail_processing.verification.proof import MOST_WAIT, Proof
@@ -127,7 +127,7 @@ class Digests:
             sha256 = listed.hash_value if is_sha256 else f"{listed.hash_algorithm}:{listed.hash_value}"
             is_wanted, now = wanted(log), self.verifier.now()
             self.verifier.tell_of(
-                book.change_log(log, _listing(sha256, digest.uri, now=now, is_wanted=is_wanted)),
+                book.change_log(fresh(log), _listing(sha256, digest.uri, now=now, is_wanted=is_wanted)),
                 chain,
                 book=book,
                 of=log,

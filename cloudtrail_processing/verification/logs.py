@@ -4,7 +4,7 @@ A log is *noted* when it comes here, and *listed* when a valid digest tells its 
 read every hash is kept, because a log may be overwritten, and each hash is judged once.
 """
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 import orjson
@@ -47,7 +47,7 @@ class LogNotes:
     @property
     def text(self) -> str:
         """The notes for a ledger."""
-        return orjson.dumps(asdict(self)).decode()
+        return orjson.dumps(self).decode()
 
     @property
     def oldest(self) -> float:

@@ -8,7 +8,8 @@ from typing import Final
 from cloudtrail_processing.errors import AlteredLog, UnlistedLog, Unproven
 from cloudtrail_processing.findings import Found
 from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
-from cloudtrail_processing.verification.chains import Chain, folder_of
+from cloudtrail_processing.verification.book import fresh
+from cloudtrail_processing.verification.chains import Chain
 from cloudtrail_processing.verification.logs import UNREADABLE, LogNotes
 from cloudtrail_processing.verification.verifier import Verifier
 
@@ -31,7 +32,8 @@ class Proof:
         self._log = log
         self._message = message
         self._book = verifier.book(keep_going)
-        self._folder = folder_of(log)
+        self._new = fresh(log)
+        self._folder = self._new.chain
         self._was_seen = False
 
     def admit(self) -> None:
@@ -47,7 +49,7 @@ class Proof:
                 f"{self._log.uri}: verify=require, and no digest can ever list it: it is no object under one of "
                 "CloudTrail's own keys; nothing was delivered of it"
             )
-        notes = self._book.log(self._log)
+        notes = self._book.log(self._new)
         if not notes.listed:
             self._hold_back(notes)
 
@@ -70,8 +72,8 @@ class Proof:
             verifier.unprovable(self._log)
             return
         at, now = verifier.delivered(modified, self._message), verifier.now()
-        verifier.watch(self._log, book=self._book)
-        notes = self._book.change_log(self._log, lambda notes: notes.noting(sha256, at=at, now=now))
+        verifier.watch(self._new, book=self._book)
+        notes = self._book.change_log(self._new, lambda notes: notes.noting(sha256, at=at, now=now))
         if notes.listed:
             verifier.tell_of(notes, Chain(self._folder), book=self._book, of=self._log)
         if verifier.policy.is_required and sha256 != UNREADABLE and sha256 not in notes.listed:
@@ -88,10 +90,10 @@ class Proof:
     def _hold_back(self, notes: LogNotes) -> None:
         """Note that the log waits, and say for how long; or that it waits in vain."""
         verifier, now = self._verifier, self._verifier.now()
-        verifier.watch(self._log, book=self._book)
+        verifier.watch(self._new, book=self._book)
         if not notes.noted:
             at = verifier.delivered(None, self._message)
-            notes = self._book.change_log(self._log, lambda notes: notes.noting(None, at=at, now=now))
+            notes = self._book.change_log(self._new, lambda notes: notes.noting(None, at=at, now=now))
             if notes.listed:
                 return
         chain = self._book.chain(self._folder)

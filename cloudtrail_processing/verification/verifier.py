@@ -10,8 +10,8 @@ from typing import Final
 from cloudtrail_processing.findings import Found, IntegrityFinding
 from cloudtrail_processing.flow import LogObject, QueueMessage
 from cloudtrail_processing.ports import Ledger
-from cloudtrail_processing.verification.book import Book, fresh
-from cloudtrail_processing.verification.chains import Chain, folder_of
+from cloudtrail_processing.verification.book import Book
+from cloudtrail_processing.verification.chains import Chain
 from cloudtrail_processing.verification.logs import LogNotes
 from cloudtrail_processing.verification.telling import Teller
 
@@ -77,11 +77,10 @@ class Verifier:
             book.told(settled)
         return settled
 
-    def watch(self, log: LogObject, *, book: Book) -> None:
+    def watch(self, notes: LogNotes, *, book: Book) -> None:
         """Have the folder of the log's digests looked into from now on; written once an hour, and for older logs."""
-        notes, now = fresh(log), self.now()
-        known = self._watched.get(notes.chain, Chain(notes.chain))
-        if known.watching(notes.slot, now=now) == known:
+        known, now = self._watched.get(notes.chain), self.now()
+        if known is not None and known.is_watching(notes.slot, now=now):
             return
         chain = book.change_chain(notes.chain, lambda chain: chain.watching(notes.slot, now=now))
         self._watched[notes.chain] = Chain(notes.chain, since=chain.since, active=chain.active)
@@ -94,7 +93,7 @@ class Verifier:
         for notes in book.open_logs(folder):
             keep_going()
             if notes.settled(chain, now=self.now(), grace=self.policy.grace)[1]:
-                self.tell_of(book.again(notes), chain, book=book)  # a list may lag behind
+                self.tell_of(book.log(notes), chain, book=book)  # a list may lag behind
 
     def unprovable(self, log: LogObject) -> None:
         """Tell of a log that no digest can ever list, whenever it comes; files on disk are their owner's affair."""
@@ -106,8 +105,3 @@ class Verifier:
         """When a log was delivered to its bucket: as S3 tells it, else as its message was sent, else now."""
         at = told or (message.sent_at if message else None)
         return at.timestamp() if at else self.now()
-
-
-def is_provable(log: LogObject) -> bool:
-    """True when a digest could list it."""
-    return bool(folder_of(log))
