@@ -192,7 +192,7 @@ class Worker:
                 clock=self._clock,
                 intake=self._intake,
                 circuit=self._circuit,
-                is_busy=lambda: bool(self._work.tasks),
+                is_busy=lambda: bool(self._work.tasks) or (self._rounds is not None and self._rounds.is_looking),
             )
             await idle.reached(patience=patience, stopping=self._stopping)
         return await self._queue.info()

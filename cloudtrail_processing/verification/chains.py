@@ -14,7 +14,7 @@ MARGIN: Final = 600
 _HOUR = 3600
 _COMES_AFTER = 2_700
 """Seconds in which a digest is there, counted from the end of its hour; real ones took some thirty minutes."""
-_KEPT = 15 * 86_400
+_KEPT = 13 * 86_400
 _FOLDER = re.compile(
     r"(?P<owner>(?:.*/)?AWSLogs/(?:o-[a-z0-9]{10,32}/)?[0-9]{12}/)CloudTrail(?:-[A-Za-z]+)?/(?P<region>[a-z0-9-]+)/.*",
     re.DOTALL,
@@ -60,18 +60,19 @@ class Chain:
         return any(first <= at - MARGIN and at + MARGIN <= last for first, last in self.covered)
 
     def covering(self, first: float, last: float) -> Self:
-        """With the time that one more valid digest covers."""
+        """With the time that one more valid digest covers; as long as what it lists is remembered, too."""
         joined: list[tuple[float, float]] = []
         for start, end in sorted({*self.covered, (first, last)}):
             if joined and start <= joined[-1][1]:
                 joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
             else:
                 joined.append((start, end))
-        return replace(self, covered=tuple(one for one in joined if one[1] > joined[-1][1] - _KEPT))
+        oldest = joined[-1][1] - _KEPT
+        return replace(self, covered=tuple((max(one[0], oldest), one[1]) for one in joined if one[1] > oldest))
 
     def watched(self, slot: float) -> bool:
         """True for the slot of a log that should have come here: it is no older than the first one that did."""
-        return bool(self.since) and self.since <= slot
+        return self.since > 0 and (not slot or self.since <= slot)
 
     def is_watching(self, slot: float, *, now: float) -> bool:
         """True when a log of that slot changes nothing."""

@@ -55,8 +55,9 @@ class Digests:
     ) -> str:
         """Prove the digest, settle its logs, and return what became of it, once all of that is told and written.
 
-        ``wanted`` says which logs should come here. Raises what ``fetch`` and the public keys do, what a hook raises,
-        and ``Unproven`` for a digest whose public key is not there: AWS, or a file, may tell it later.
+        ``wanted`` says which logs should come here; those older than the first one that did need not. Raises what
+        ``fetch`` and the public keys do, what a hook raises, and ``Unproven`` for a digest whose public key is not
+        there: AWS, or a file, may tell it later.
         """
         book = self.verifier.book(keep_going)
         if self.is_settled(digest, book=book):
@@ -125,9 +126,10 @@ class Digests:
             log = log_object(listed.s3_bucket, listed.s3_object)
             is_sha256 = listed.hash_algorithm == _HASHED_BY
             sha256 = listed.hash_value if is_sha256 else f"{listed.hash_algorithm}:{listed.hash_value}"
-            is_wanted, now = wanted(log), self.verifier.now()
+            new, now = fresh(log), self.verifier.now()
+            is_wanted = chain.watched(new.slot) and wanted(log)
             self.verifier.tell_of(
-                book.change_log(fresh(log), _listing(sha256, digest.uri, now=now, is_wanted=is_wanted)),
+                book.change_log(new, _listing(sha256, digest.uri, now=now, is_wanted=is_wanted)),
                 chain,
                 book=book,
                 of=log,

@@ -24,7 +24,8 @@ class LogNotes:
 
     ``at`` is when it was delivered to its bucket, ``noted`` when it first came here, ``slot`` what its key tells.
     ``listed`` has the digest by the hash that it tells, ``seen`` what was told of each hash that was read here, ``""``
-    for nothing yet. ``counted`` is what was told of the log while nothing was to compare.
+    for nothing yet. ``is_wanted`` is False for a log that need not come here; ``counted`` is what was told of the log
+    while nothing was to compare.
     """
 
     log: str
@@ -57,8 +58,9 @@ class LogNotes:
     @property
     def is_open(self) -> bool:
         """True while something is to be told of the log, now or later."""
-        if not self.listed:
-            return bool(self.noted) and self.counted != Found.UNLISTED
+        if not self.listed:  # one that was delivered unproven is settled by any digest that comes, but not looked for
+            is_done = self.counted == Found.UNLISTED or (self.counted == Found.UNPROVEN and self.seen)
+            return bool(self.noted) and not is_done
         if self.seen:
             return "" in self.seen.values()
         return bool(self.noted and self.counted) or (not self.noted and self.is_wanted and not self.counted)
@@ -84,7 +86,7 @@ class LogNotes:
         """What is to be told of the log now, and its notes once it was told."""
         if not self.listed:
             return self._doubted(chain, now=now, grace=grace)
-        return self._compared() if self.seen else self._awaited(chain, now=now, grace=grace)
+        return self._compared() if self.seen else self._awaited(now=now, grace=grace)
 
     def _compared(self) -> tuple[Self, list[IntegrityFinding]]:
         """Hash by hash; what had counted otherwise is late once, where it is as it should be."""
@@ -99,17 +101,13 @@ class LogNotes:
             findings.append(IntegrityFinding(state, self.log, digest, detail))
         return replace(self, seen=seen, counted=counted), findings
 
-    def _awaited(self, chain: Chain, *, now: float, grace: float) -> tuple[Self, list[IntegrityFinding]]:
-        """A log that a digest lists and that was not read here; what was before this chain was watched is not awaited.
-
-        One that was announced is on its way: it waits in the queue.
-        """
+    def _awaited(self, *, now: float, grace: float) -> tuple[Self, list[IntegrityFinding]]:
+        """A log that a digest lists and that was not read here. One that was announced waits in the queue."""
         digest = next(iter(self.listed.values()))
         if self.noted and self.counted:
             detail = f"it had counted as {self.counted}; it is listed now, and was not read here"
             return replace(self, counted=""), [IntegrityFinding(Found.LATE, self.log, digest, detail)]
-        is_due = self.is_wanted and now >= self.listed_at + grace and (not self.slot or chain.watched(self.slot))
-        if self.noted or self.counted or not is_due:
+        if self.noted or self.counted or not self.is_wanted or now < self.listed_at + grace:
             return self, []
         detail = f"listed, and not seen here within {grace / 3600:.1f} h"
         return replace(self, counted=Found.MISSING), [IntegrityFinding(Found.MISSING, self.log, digest, detail)]

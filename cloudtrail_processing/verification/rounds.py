@@ -25,6 +25,7 @@ EVERY: Final = 3_600.0
 _BEFORE = timedelta(hours=2)
 _LONGEST = timedelta(days=14)
 _AHEAD = timedelta(days=1)
+_PATIENCE = 5.0  # seconds of real time
 
 Listing = Callable[[str, TimeRange], KeySource | Iterable[LogObject]]
 """Lists a folder ``s3://bucket/…/``: all of it, or at least what is of these times by CloudTrail's layout."""
@@ -46,16 +47,23 @@ class Rounds:
         self._digests = digests
         self._listing = listing
         self._settle = settle
+        self.is_looking = False
+        """True while a round goes on."""
 
     async def run(self, *, clock: Clock, stopping: asyncio.Event) -> None:
         """Look at once, and then every hour, in a thread of its own. Cancel it to end it."""
         keep_going = functools.partial(_keep_going, stopping)
         pool = ThreadPoolExecutor(1, thread_name_prefix="digests")
+        looking: asyncio.Future[None] | None = None
         try:
             while True:
-                await asyncio.get_running_loop().run_in_executor(pool, self._round, keep_going)
+                self.is_looking = True
+                looking = asyncio.get_running_loop().run_in_executor(pool, self._round, keep_going)
+                await asyncio.shield(looking)
                 await clock.sleep(EVERY)
         finally:
+            if looking is not None and not looking.done():  # no hook should be called after the processors' stop
+                await asyncio.wait({looking}, timeout=_PATIENCE)
             pool.shutdown(wait=False, cancel_futures=True)
 
     def look(self, keep_going: Callable[[], None]) -> None:
@@ -80,6 +88,8 @@ class Rounds:
             logger.warning("digests are looked for again in an hour: %s", error)
         except Exception:
             logger.exception("a bug in looking for digests; it is tried again in an hour")
+        finally:
+            self.is_looking = False
 
     def _is_ours(self, chain: Chain, book: Book) -> bool:
         """True when nobody else has looked within the hour; then nobody else will."""
@@ -102,6 +112,7 @@ class Rounds:
                 if is_due and not self._digests.is_settled(digest, book=book):
                     self._settle(digest, keep_going=keep_going)
         except Stopped:
+            book.change_chain(folder, lambda chain: replace(chain, looked=0))  # others need not wait for an hour
             raise
         except CloudTrailProcessingError as error:
             logger.warning("%s cannot be looked into for digests now, and is in an hour: %s", folder, error)
