@@ -1,7 +1,7 @@
 """A pipeline that proves logs, on fakes, with all that outlives a kill beside it; for the tests of ``verification``."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,6 @@ from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.settlement import settle
 from cloudtrail_processing.tally import Tally
 from cloudtrail_processing.testing import FakeLogStore, ManualClock, SignedTrail, messages
-from cloudtrail_processing.times import TimeRange
 from cloudtrail_processing.usercode import UserCode
 from cloudtrail_processing.verification import Rounds
 
@@ -78,10 +77,6 @@ class Bucket:
                     bucket, key, stored.body, metadata=stored.metadata, modified=stored.last_modified
                 )
 
-    def listing(self, folder: str, times: TimeRange) -> Iterable[LogObject]:
-        del times
-        return [log for log in self.store.logs() if f"s3://{log.bucket}/{log.key}".startswith(folder)]
-
 
 class Life:
     """One life of a worker's data plane; what it is given outlives it."""
@@ -107,7 +102,7 @@ class Life:
         self.tally = Tally()
         chosen: dict[str, Any] = {"checkpoint": self.checkpoint, "ledger": self.ledger, "reporter": self.tally}
         chosen |= {"store": bucket.store, "clock": self.clock, "public_keys": keys or bucket.trail}
-        chosen |= {"listing": bucket.listing, **dict(parts)}
+        chosen |= {"listing": bucket.store.listed, **dict(parts)}
         settings = Settings.load(verify=verify, verify_grace=GRACE, checkpoint_time=0.1, **values)
         self.pipeline, self.rounds = _built(self.listener, settings, Parts(**chosen))
 

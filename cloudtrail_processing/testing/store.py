@@ -97,6 +97,11 @@ class FakeLogStore:
         for (bucket, key), version in sorted(current.items()):
             yield _object(bucket, key, version)
 
+    def listed(self, folder: str, times: object = None) -> list[LogObject]:
+        """Every object below ``s3://bucket/folder/``, of whatever time: as ``Parts(listing=…)`` of a worker has it."""
+        del times
+        return [log for log in self.logs() if f"s3://{log.bucket}/{log.key}".startswith(folder)]
+
     def _find(self, log: LogObject) -> _Version:
         place = (log.bucket, log.key)
         with self._lock:

@@ -76,8 +76,13 @@ class Rounds:
             keep_going()
             opened = book.open_logs(chain.folder)
             if opened and self._is_ours(chain, book):
-                self._look_into(chain.folder, opened, book, keep_going)
-                self._verifier.overdue(chain.folder, book=book, keep_going=keep_going)
+                try:
+                    self._look_into(chain.folder, opened, book, keep_going)
+                    self._verifier.overdue(chain.folder, book=book, keep_going=keep_going)
+                    keep_going()
+                except Stopped:
+                    book.change_chain(chain.folder, _unclaimed)
+                    raise
 
     def _round(self, keep_going: Callable[[], None]) -> None:
         try:
@@ -112,10 +117,14 @@ class Rounds:
                 if is_due and not self._digests.is_settled(digest, book=book):
                     self._settle(digest, keep_going=keep_going)
         except Stopped:
-            book.change_chain(folder, lambda chain: replace(chain, looked=0))  # others need not wait for an hour
             raise
         except CloudTrailProcessingError as error:
             logger.warning("%s cannot be looked into for digests now, and is in an hour: %s", folder, error)
+
+
+def _unclaimed(chain: Chain) -> Chain:
+    """Others need not wait for an hour until they look."""
+    return replace(chain, looked=0)
 
 
 def _keep_going(stopping: asyncio.Event) -> None:

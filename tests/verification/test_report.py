@@ -260,7 +260,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_looked_into_again(caplog: py
     def listing(folder: str, times: Any) -> Any:
         if denied:
             raise ConfigurationError(f"listing {folder} is denied")
-        return bucket.listing(folder, times)
+        return bucket.store.listed(folder)
 
     life = Life(bucket, parts=[("listing", listing)])
     life.take(MIDDLE)

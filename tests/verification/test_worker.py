@@ -11,7 +11,7 @@ from proven import Bucket, Life, Listening
 from cloudtrail_processing.assembly import opened
 from cloudtrail_processing.checkpoint.memory import MemoryLedger
 from cloudtrail_processing.checkpoint.sqlite_ledger import SqliteLedger
-from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.errors import SettingsError, Stopped
 from cloudtrail_processing.findings import Found
 from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.replay.forgetting import forgetting
@@ -25,7 +25,7 @@ ALL = [*FIRST.logs, *SECOND.logs]
 
 
 def work(bucket: Bucket, queue: FakeQueue, listener: Listening, **values: Any) -> int:
-    parts = Parts(public_keys=TRAIL, listing=bucket.listing)
+    parts = Parts(public_keys=TRAIL)
     return drain(listener, queue=queue, store=bucket.store, parts=parts, wait_time=0, **values).visible
 
 
@@ -96,3 +96,24 @@ def test_a_replay_reports_nothing_and_is_refused_where_proof_is_required() -> No
     assert settings.verify == "off"
     with pytest.raises(SettingsError, match="verify=off"):
         forgetting(Settings.load(verify="require", checkpoint="memory"), None)
+
+
+def test_a_look_that_is_cut_short_by_a_stop_is_made_again_by_the_next_worker_at_once() -> None:
+    bucket, ledger = Bucket(TRAIL), MemoryLedger()
+    one = Life(bucket, ledger=ledger)
+    for key in ALL:
+        one.take(key)
+    asked: list[int] = []
+
+    def stop_in_the_middle() -> None:
+        asked.append(1)
+        if len(asked) > 8:
+            raise Stopped("the worker stops")
+
+    with pytest.raises(Stopped):
+        one.rounds.look(stop_in_the_middle)
+    other = Life(bucket, ledger=ledger, clock=one.clock)
+    other.look()
+    assert {*one.listener.states(), *other.listener.states()} == {Found.VERIFIED}
+    assert {it.log for it in (*one.listener.findings, *other.listener.findings)} == {bucket.at[key].uri for key in ALL}
+    assert other.listener.findings
