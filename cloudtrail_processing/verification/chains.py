@@ -72,11 +72,11 @@ class Chain:
 
     def watched(self, slot: float) -> bool:
         """True for the slot of a log that should have come here: it is no older than the first one that did."""
-        return self.since > 0 and (not slot or self.since <= slot)
+        return self.since != 0 and (not slot or self.since <= slot)
 
     def is_watching(self, slot: float, *, now: float) -> bool:
         """True when a log of that slot changes nothing."""
-        return now < self.active + _HOUR and (not slot or 0 < self.since <= slot)
+        return now < self.active + _HOUR and (not slot or (self.since != 0 and self.since <= slot))
 
     def watching(self, slot: float, *, now: float) -> Self:
         """With a log of that slot having come here."""

@@ -1,14 +1,15 @@
 """Digests settled: proven by their signatures, and each log that they list compared with what was read here."""
 
 import logging
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from cloudtrail_processing.errors import Unproven
 from cloudtrail_processing.events import DigestFile
+from cloudtrail_processing.events.values import parse_time
 from cloudtrail_processing.findings import Found, IntegrityFinding, Judgement, State
-from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
+from cloudtrail_processing.flow import FetchedLog, LogObject, PublicKey, QueueMessage
 from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits
 from cloudtrail_processing.ports import PublicKeySource
@@ -24,6 +25,7 @@ SETTLED: Final = "settled"
 INVALID: Final = "invalid"
 _TOLD: Final = "told"  # its key is not there yet: it was told, and is proven anew whenever it comes
 _AROUND = timedelta(hours=2)
+_LONGEST = timedelta(days=30)
 _HASHED_BY = "SHA-256"
 
 
@@ -90,10 +92,10 @@ class Digests:
         stored = StoredDigest(
             digest.bucket, digest.key, fetched.body, told.get(SIGNATURE), told.get(ALGORITHM), told.get(GENERATED)
         )
-        region = digest.region
-        times = [time for time in (digest.slot_time, _time(told.get(GENERATED))) if time]
-        around = (min(times) - _AROUND, max(times) + _AROUND) if times else None
-        keys = self._keys.keys(region=region, first=around[0], last=around[1]) if region and around else ()
+        signed = _signed_between(digest.slot_time, parse_time(told.get(GENERATED)))
+        keys: Sequence[PublicKey] = ()
+        if digest.region and signed:
+            keys = self._keys.keys(region=digest.region, first=signed[0], last=signed[1])
         judged = judge_digest(stored, PublicKeys(keys), limits=self._limits)
         return judged.judgement, judged.digest if judged.judgement.is_valid else None
 
@@ -149,9 +151,12 @@ def _name(digest: LogObject, etag: str | None) -> str:
     return f"{digest.uri}?{etag}"
 
 
-def _time(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if text else None
-    except ValueError:
+def _signed_between(end: datetime | None, generated: datetime | None) -> tuple[datetime, datetime] | None:
+    """When a digest may have been signed: after its hour, or when a backfill was generated. Both are not proven yet."""
+    if end is None:
         return None
-    return found.astimezone(UTC) if found else None
+    try:
+        last = generated if generated and end <= generated <= end + _LONGEST else end
+        return end - _AROUND, last + _AROUND
+    except OverflowError:  # a year that no digest has
+        return None

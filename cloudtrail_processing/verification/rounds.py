@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from cloudtrail_processing.errors import CloudTrailProcessingError, Stopped
@@ -22,9 +22,7 @@ logger = logging.getLogger(__name__)
 
 EVERY: Final = 3_600.0
 """Seconds between two rounds."""
-_BEFORE = timedelta(hours=2)
-_LONGEST = timedelta(days=14)
-_AHEAD = timedelta(days=1)
+_BEFORE, _LONGEST, _AHEAD = 7_200, 14 * 86_400, 86_400  # seconds
 _PATIENCE = 5.0  # seconds of real time
 
 Listing = Callable[[str, TimeRange], KeySource | Iterable[LogObject]]
@@ -106,9 +104,9 @@ class Rounds:
         return book.chain(chain.folder).looked != now and book.change_chain(chain.folder, claimed).looked == now
 
     def _look_into(self, folder: str, opened: list[LogNotes], book: Book, keep_going: Callable[[], None]) -> None:
-        now = datetime.fromtimestamp(self._verifier.now(), UTC)
-        oldest = datetime.fromtimestamp(min(notes.oldest for notes in opened), UTC)
-        times = TimeRange(max(oldest - _BEFORE, now - _LONGEST), now + _AHEAD)
+        now = self._verifier.now()
+        first = max(min(notes.oldest for notes in opened) - _BEFORE, now - _LONGEST)  # keys may tell any time
+        times = TimeRange(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(now + _AHEAD, UTC))
         try:
             listed = self._listing(folder, times)
             for digest in listed if isinstance(listed, Iterable) else listed.logs():

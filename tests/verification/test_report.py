@@ -342,3 +342,27 @@ def test_without_verify_digests_are_ignored_as_ever() -> None:
     plain._digests = None
     assert isinstance(life.take(FIRST.key), Delete)
     assert bucket.store.fetched == []
+
+
+HOSTILE = ("00010101T0000", "99991231T2355", "19700101T0000")
+
+
+@pytest.mark.parametrize("time", HOSTILE)
+def test_keys_and_metadata_of_any_time_are_taken_as_they_are(time: str) -> None:
+    """Whoever may write into the bucket, or send a message, chooses them."""
+    bucket = Bucket(TRAIL)
+    life = Life(bucket)
+    log = f"AWSLogs/111122223333/CloudTrail/us-east-1/2026/09/14/111122223333_CloudTrail_us-east-1_{time}Z_a.json.gz"
+    digest = FIRST.key.replace(FIRST.key[-24:-8], f"{time}00Z")
+    stored = TRAIL.objects[BUCKET, FIRST.key]
+    bucket.at[log] = bucket.store.put(BUCKET, log, Generator(seed=8).log(records=1).body)
+    told = {**stored.metadata, "backfill-generation-timestamp": "0001-01-01T00:00:00Z"}
+    bucket.at[digest] = bucket.store.put(BUCKET, digest, stored.body, metadata=told)
+    for key in (log, digest, FIRST.logs[0]):
+        assert isinstance(life.take(key), Delete), key
+    assert life.listener.states(digest) == [Found.INVALID_DIGEST]
+    life.look()
+    life.pass_time(5)
+    life.look()
+    assert life.listener.states(FIRST.logs[0]) == [Found.VERIFIED]
+    assert life.listener.states(FIRST.logs[1]) == [Found.MISSING]
