@@ -208,9 +208,10 @@ class Worker:
             await self._introduction.begin()
             probes = self._circuit.run(self._probe, pool=self._pool, stopping=self._stopping)
             others = (self._leases.keep(), self._settling.run(), self._introduction.repeat())
-            rounds = [self._rounds.run(clock=self._clock, stopping=self._stopping)] if self._rounds else []
-            background += [self._background(it) for it in (probes, *others, *rounds)]
+            background += [self._background(it) for it in (probes, *others)]
             await self._hooks.start(self._stopping)
+            if self._rounds is not None:  # only now may a processor be told anything
+                background.append(self._background(self._rounds.run(clock=self._clock, stopping=self._stopping)))
             self._tell_that_it_receives()
             polls = [self._intake.poll(wait=wait, stopping=self._stopping) for _ in range(self._pace.pollers)]
             pollers += [self._background(poll) for poll in polls]

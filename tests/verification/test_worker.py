@@ -117,3 +117,24 @@ def test_a_look_that_is_cut_short_by_a_stop_is_made_again_by_the_next_worker_at_
     assert {*one.listener.states(), *other.listener.states()} == {Found.VERIFIED}
     assert {it.log for it in (*one.listener.findings, *other.listener.findings)} == {bucket.at[key].uri for key in ALL}
     assert other.listener.findings
+
+
+def test_a_hook_is_called_only_between_start_and_stop() -> None:
+    bucket, ledger = Bucket(TRAIL), MemoryLedger()
+    life = Life(bucket, ledger=ledger)
+    for key in ALL:
+        life.take(key)
+    order: list[str] = []
+
+    class Ordered(Listening):
+        def start(self) -> None:
+            order.append("start")
+
+        def stop(self) -> None:
+            order.append("stop")
+
+    listener = Ordered(on_finding=lambda finding: order.append(finding.state))
+    parts = Parts(public_keys=TRAIL, ledger=ledger)
+    queue = FakeQueue([], clock=life.clock)
+    drain(listener, queue=queue, store=bucket.store, parts=parts, wait_time=0, verify="report")
+    assert order == ["start", *["verified"] * len(ALL), "stop"]
