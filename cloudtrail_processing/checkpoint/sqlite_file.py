@@ -50,6 +50,7 @@ class SqliteFile:
         self._patience = patience
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._is_durable: bool | None = None
 
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
@@ -60,7 +61,9 @@ class SqliteFile:
         when others write for too long, ``ConfigurationError`` when the file cannot be used.
         """
         with self._usable() as connection:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if self._is_durable is not durable:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._is_durable = durable
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
@@ -81,6 +84,7 @@ class SqliteFile:
         with self._in_turn(), told(self.path):
             try:
                 if self._connection is None:
+                    self._is_durable = None
                     self._connection = _open(self.path, self._tables, patience=self._patience)
                 yield self._connection
             except BaseException as error:
