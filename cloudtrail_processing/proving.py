@@ -40,7 +40,7 @@ def opened_proof(settings: Settings, parts: Parts, *, aws: AwsOptions, closing: 
     if ledger is None:
         if not settings.checkpoint:
             raise SettingsError(_NOWHERE)
-        ledger = open_ledger(settings.checkpoint, options=aws)
+        ledger = open_ledger(settings.checkpoint, options=aws, beside=parts.checkpoint)
         closing.callback(ledger.close)
     keys = parts.public_keys or open_public_keys(settings, aws)
     return replace(parts, ledger=ledger, public_keys=keys, listing=parts.listing or partial(_listed, aws))

@@ -52,15 +52,20 @@ def open_seen(text: str | None, *, window: float, options: "AwsOptions") -> Seen
             return MemorySeen(window)
 
 
-def open_ledger(text: str, *, options: "AwsOptions") -> Ledger:
+def open_ledger(text: str, *, options: "AwsOptions", beside: Checkpoint | None = None) -> Ledger:
     """What is known of logs and digests while they are proven, where the setting ``checkpoint`` says.
+
+    ``beside`` is the checkpoint that is in use: a file that is its own, too, is shared with it.
 
     Raises ``SettingsError`` as ``open_checkpoint`` does.
     """
     match _kind_and_place(text):
         case "sqlite", path:
+            from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint
             from cloudtrail_processing.checkpoint.sqlite_ledger import SqliteLedger
 
+            if isinstance(beside, SqliteCheckpoint) and beside.file.is_at(path):
+                return SqliteLedger(beside.file)
             return SqliteLedger(path)
         case "dynamodb", table:
             from cloudtrail_processing.checkpoint.dynamodb_ledger import DynamoLedger

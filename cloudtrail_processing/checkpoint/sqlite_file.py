@@ -52,6 +52,16 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._is_durable: bool | None = None
 
+    def is_at(self, path: str) -> bool:
+        """True when ``path`` names this file."""
+        return self.path == Path(path).expanduser().absolute()
+
+    def also(self, tables: Sequence[str]) -> None:
+        """Make these as well, when it is next used."""
+        with self._lock:
+            self._tables = [*self._tables, *tables]
+            self._close()
+
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction that nobody else writes beside; done when it ends, undone when it raises.

@@ -32,9 +32,11 @@ class SqliteLedger:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, keep_days: float = 14, now: Callable[[], float] = time.time
+        self, path: str | os.PathLike[str] | SqliteFile, *, keep_days: float = 14, now: Callable[[], float] = time.time
     ) -> None:
-        self._file = SqliteFile(path, tables=_ENTRIES)
+        """``path`` may be a file that is open already, as that of a ``SqliteCheckpoint``: then it is shared."""
+        self._file = path if isinstance(path, SqliteFile) else SqliteFile(path, tables=())
+        self._file.also(_ENTRIES)
         self._keep = keep_days * 86_400
         self._now = now
         self._written = itertools.count()
