@@ -8,7 +8,8 @@ The modules in the order of the data::
 
 ``pipeline`` takes one message through all of that, synchronously. ``worker`` does it for many at once, ``supervisor``
 in many processes, ``sweep`` for logs that are already there, ``replay`` for what was set aside. On the way ``allowed``
-refuses, ``checkpoint`` remembers, ``quarantine`` keeps what is bad, and ``breaker`` holds back when nothing can work.
+refuses, ``verification`` proves by digests, ``checkpoint`` remembers, ``quarantine`` keeps what is bad, and ``breaker``
+holds back when nothing can work.
 ``app``, ``assembly`` and ``parts`` plug the real parts in; ``testing`` has the fakes.
 
 Names are imported when they are first used; ``__init__.pyi`` lists them all.

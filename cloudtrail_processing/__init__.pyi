@@ -13,6 +13,7 @@ from .checkpoint.dynamodb import DynamoCheckpoint
 from .checkpoint.memory import MemoryCheckpoint
 from .checkpoint.sqlite import SqliteCheckpoint
 from .errors import (
+    AlteredLog,
     BookkeepingError,
     Claimed,
     ClaimLost,
@@ -34,6 +35,8 @@ from .errors import (
     Stopped,
     TrailingData,
     TransientError,
+    UnlistedLog,
+    Unproven,
 )
 from .events import (
     ActivityEvent,
@@ -47,6 +50,7 @@ from .events import (
 )
 from .files import Files
 from .filters import EventFilter, SourceFilter, Where
+from .findings import Found, IntegrityFinding
 from .flow import (
     Failed,
     FetchedLog,
@@ -64,7 +68,19 @@ from .health import Health, HealthState
 from .keys import log_object
 from .mirror import Mirror
 from .parts import Parts
-from .ports import Checkpoint, Claim, Clock, DeadLetters, KeySource, LogStore, Quarantine, Queue, SeenEvents
+from .ports import (
+    Checkpoint,
+    Claim,
+    Clock,
+    DeadLetters,
+    KeySource,
+    Ledger,
+    LogStore,
+    PublicKeySource,
+    Quarantine,
+    Queue,
+    SeenEvents,
+)
 from .processor import EventProcessor, ExceptionHandler, Failure, Stage
 from .progress import LoggingReporter, ProgressReporter, ProgressState, ProgressStatus, Reporters
 from .publickeys import KeyFile
@@ -78,6 +94,7 @@ from .worker import Worker
 __all__ = [
     "ActivityEvent",
     "AggregatedEvent",
+    "AlteredLog",
     "AwsOptions",
     "BookkeepingError",
     "Checkpoint",
@@ -106,14 +123,17 @@ __all__ = [
     "FetchedLog",
     "Files",
     "FolderQuarantine",
+    "Found",
     "Health",
     "HealthState",
     "Ignored",
     "InsightEvent",
+    "IntegrityFinding",
     "Joined",
     "KeyFile",
     "KeySource",
     "LeaseLost",
+    "Ledger",
     "LogGone",
     "LogKind",
     "LogObject",
@@ -133,6 +153,7 @@ __all__ = [
     "ProgressReporter",
     "ProgressState",
     "ProgressStatus",
+    "PublicKeySource",
     "Quarantine",
     "Queue",
     "QueueMessage",
@@ -157,6 +178,8 @@ __all__ = [
     "Summary",
     "TrailingData",
     "TransientError",
+    "UnlistedLog",
+    "Unproven",
     "UserIdentity",
     "Where",
     "Worker",

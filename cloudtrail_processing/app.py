@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cloudtrail_processing.assembly import make_pipeline, opened, warnings
+from cloudtrail_processing.assembly import limits_of, make_pipeline, opened, warnings
 from cloudtrail_processing.aws.queue import SqsQueue
 from cloudtrail_processing.circuit import Circuit
 from cloudtrail_processing.errors import (
@@ -24,6 +24,7 @@ from cloudtrail_processing.intake import GATHER
 from cloudtrail_processing.parts import Parts, Processors, aws_options, processors_of
 from cloudtrail_processing.ports import Checkpoint, DeadLetters, Queue
 from cloudtrail_processing.progress import LoggingReporter
+from cloudtrail_processing.proving import make_digests, make_rounds
 from cloudtrail_processing.retry import DENIED, GIVE_BACK
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.signals import taken
@@ -83,8 +84,15 @@ async def build(
         parts = opened(settings, parts or Parts(), closing=closing)
         clock = SystemClock() if parts.clock is None else parts.clock
         circuit = Circuit(clock)
+        digests = make_digests(chosen, settings=settings, parts=parts, user_code=user_code, limits=limits_of(settings))
         pipeline = make_pipeline(
-            chosen, settings=settings, parts=parts, user_code=user_code, closing=closing, blocked=circuit.blocked
+            chosen,
+            settings=settings,
+            parts=parts,
+            user_code=user_code,
+            closing=closing,
+            blocked=circuit.blocked,
+            digests=digests,
         )
         dead_letters = _dead_letters(settings, parts, closing) if parts.dead_letters is None else parts.dead_letters
         yield Worker(
@@ -99,6 +107,7 @@ async def build(
             reporter=LoggingReporter() if parts.reporter is None else parts.reporter,
             dead_letters=dead_letters,
             pool=parts.pool,
+            rounds=make_rounds(digests, pipeline.process_log, parts=parts),
         )
 
 
@@ -159,6 +168,11 @@ async def _unready(settings: Settings, parts: Parts, dead_letters: DeadLetters |
             await asyncio.to_thread(_try, parts.checkpoint)
         except CloudTrailProcessingError as error:
             told.append(f"the checkpoint cannot be used yet, and without it no log is delivered: {error}")
+    if settings.verify != "off" and parts.ledger:
+        try:
+            await asyncio.to_thread(parts.ledger.listed, "a try at start")
+        except CloudTrailProcessingError as error:
+            told.append(f"the integrity ledger cannot be used yet, and without it no log is delivered: {error}")
     if isinstance(dead_letters, SqsQueue):
         try:
             await dead_letters.info()

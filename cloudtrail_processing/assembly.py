@@ -28,9 +28,11 @@ from cloudtrail_processing.parts import Parts, aws_options
 from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.progress import LoggingReporter
+from cloudtrail_processing.proving import opened_proof
 from cloudtrail_processing.quarantine import FolderQuarantine
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.usercode import UserCode
+from cloudtrail_processing.verification import Digests
 
 
 def opened(settings: Settings, parts: Parts, *, closing: ExitStack | AsyncExitStack) -> Parts:
@@ -53,7 +55,8 @@ def opened(settings: Settings, parts: Parts, *, closing: ExitStack | AsyncExitSt
         seen = closed(open_seen(settings.checkpoint, window=settings.deduplicate, options=aws))
     if quarantine is None and settings.quarantine:
         quarantine = closed(open_quarantine(settings.quarantine, aws))
-    return replace(parts, aws=aws, store=store, checkpoint=checkpoint, seen=seen, quarantine=quarantine)
+    parts = replace(parts, aws=aws, store=store, checkpoint=checkpoint, seen=seen, quarantine=quarantine)
+    return opened_proof(settings, parts, aws=aws, closing=closing)
 
 
 def open_quarantine(place: str, aws: AwsOptions) -> FolderQuarantine | S3Quarantine:
@@ -70,15 +73,16 @@ def make_pipeline(
     closing: ExitStack | AsyncExitStack,
     splitter: Callable[[bytes], Records] | None = None,
     blocked: Callable[[str], CloudTrailProcessingError | None] = lambda _: None,
+    digests: Digests | None = None,
 ) -> Pipeline:
-    """The pipeline that these settings and ``opened`` parts describe.
+    """The pipeline that these settings and ``opened`` parts describe; ``digests`` proves its logs.
 
     Raises ``SettingsError`` when one of them could never work.
     """
     _check_hooks(parts)
     if parts.store is None:
         raise SettingsError("a pipeline needs a store: see opened()")
-    limits = Limits(inflated=settings.max_inflated_bytes, ratio=settings.max_ratio, records=settings.max_records)
+    limits = limits_of(settings)
     holds = Holds(renew_every=_claim_time(settings) / 3, patience=settings.checkpoint_time)
     closing.callback(holds.close)
     delivery = Delivery(
@@ -101,9 +105,15 @@ def make_pipeline(
         limits=limits,
         budget=Budget(settings.memory_budget),
         blocked=blocked,
+        digests=digests,
         fetch_attempts=settings.fetch_attempts,
         fetch_time=settings.fetch_time,
     )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How far an object may inflate."""
+    return Limits(inflated=settings.max_inflated_bytes, ratio=settings.max_ratio, records=settings.max_records)
 
 
 def _claim_time(settings: Settings) -> float:

@@ -14,12 +14,15 @@ The tree; each class carries its disposition, so that no code ever decides by gu
     ├── LogGone                RETRY    the object does not exist (S3 may lag behind its notification)
     ├── CorruptLog             REJECT   not gzip, CRC, trailing bytes, not JSON, no Records
     │   ├── LogTooLarge        REJECT   over the limit on inflated size or on ratio
-    │   └── TrailingData       REJECT   something follows the compressed stream
+    │   ├── TrailingData       REJECT   something follows the compressed stream
+    │   └── AlteredLog         REJECT   a valid digest tells another hash of the log (verify=require)
+    ├── UnlistedLog            REJECT   no digest proves the log, or ever can (verify=require)
     ├── RejectedRecords        REJECT   good records were delivered, bad ones have no quarantine
     ├── NotificationError      REJECT   a message of unknown shape
     ├── NotAllowed             REJECT   a bucket, account or topic that the operator did not allow
     ├── ProcessorError         RETRY    user code raised; its exception is the cause
     ├── RetryLater             RETRY    user code asks to see the log again later
+    │   └── Unproven           RETRY    no digest has proven the log yet (verify=require)
     ├── Refuse                 REJECT   user code refuses the log for good
     └── Stopped                RELEASE  the worker is stopping; another one takes over
 
@@ -104,6 +107,16 @@ class TrailingData(CorruptLog):
     """Something follows the one compressed stream that a log is: a sign of tampering, or of a broken copy."""
 
 
+class AlteredLog(CorruptLog):
+    """The log is not what CloudTrail delivered: a valid digest tells another hash of it. Nothing was delivered."""
+
+
+class UnlistedLog(CloudTrailProcessingError):
+    """No digest lists the log although it is time, or none ever can. Nothing was delivered of it."""
+
+    disposition = Disposition.REJECT
+
+
 class RejectedRecords(CloudTrailProcessingError):
     """Some elements of ``Records`` were unusable and nothing was configured to keep them."""
 
@@ -138,6 +151,10 @@ class RetryLater(CloudTrailProcessingError):
     def __init__(self, reason: str = "the processor asked to retry later", *, after: float | None = None) -> None:
         super().__init__(reason)
         self.after = after
+
+
+class Unproven(RetryLater):
+    """No digest has proven the log yet: it is held back until one can be expected. Nothing has failed."""
 
 
 class Refuse(CloudTrailProcessingError):

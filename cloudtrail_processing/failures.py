@@ -13,6 +13,7 @@ from cloudtrail_processing.errors import (
     ProcessorError,
     Stopped,
     TransientError,
+    Unproven,
 )
 from cloudtrail_processing.flow import Failed, LogObject, Outcome, QueueMessage, Skipped
 from cloudtrail_processing.processor import ExceptionHandler, Failure, Stage
@@ -105,7 +106,7 @@ class Failures:
 
 
 def _level(error: CloudTrailProcessingError) -> int:
-    if isinstance(error, Stopped):
+    if isinstance(error, Stopped | Unproven):
         return logging.INFO
     return logging.ERROR if isinstance(error, ProcessorError) else logging.WARNING
 

@@ -100,9 +100,13 @@ class LogObject:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A message, or an object in it, that is known and harmless. As an outcome it allows deletion."""
+    """A message, or an object in it, that is known and harmless. As an outcome it allows deletion.
+
+    ``digest`` is the object where it is a digest, which is not ignored where logs are proven.
+    """
 
     why: str
+    digest: LogObject | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

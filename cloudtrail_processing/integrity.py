@@ -15,7 +15,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -28,8 +27,27 @@ from cloudtrail_processing.errors import CorruptLog, LogTooLarge, TrailingData
 from cloudtrail_processing.events import DigestFile
 from cloudtrail_processing.events.digest import DigestLogFile
 from cloudtrail_processing.events.values import parse_time
+from cloudtrail_processing.findings import VALID, Judgement, State
 from cloudtrail_processing.flow import PublicKey
 from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits, inflate
+
+__all__ = [
+    "ALGORITHM",
+    "GENERATED",
+    "SIGNATURE",
+    "VALID",
+    "DigestKey",
+    "JudgedDigest",
+    "Judgement",
+    "PublicKeys",
+    "State",
+    "StoredDigest",
+    "judge_digest",
+    "judge_hash",
+    "judge_link",
+    "judge_log",
+    "signed_text",
+]
 
 SIGNATURE: Final = "signature"
 ALGORITHM: Final = "signature-algorithm"
@@ -44,49 +62,6 @@ _KEY: Final = re.compile(
     r"(?P<home>[a-z0-9-]+)_(?P<time>[0-9]{8}T[0-9]{6}Z)(?P<backfill>_backfill)?\.json\.gz",
     re.DOTALL,
 )
-
-
-class State(StrEnum):
-    """What is known of an object, or of a stretch of time, after it was looked at."""
-
-    VALID = "valid"
-    NOT_FOUND = "not found"
-    FORBIDDEN = "forbidden"
-    UNREADABLE = "unreadable"
-    """S3 did not answer, or always otherwise: look again."""
-    BAD_FORMAT = "bad format"
-    TRAILING_DATA = "trailing data"
-    OVERSIZE = "oversize"
-    MOVED = "moved"
-    NO_KEY = "no key"
-    """AWS published no key with the digest's fingerprint, or one that is none."""
-    BAD_SIGNATURE = "bad signature"
-    BROKEN_LINK = "broken link"
-    HASH_DIFFERS = "hash differs"
-    UNPROVEN = "unproven"
-    """Only a digest that is itself not valid lists the log."""
-    UNLISTED = "unlisted"
-    """A log in the bucket that no digest lists: nothing says that CloudTrail delivered it."""
-    MISSING = "missing"
-    """Digests that the hourly cadence lets expect, and whose names nobody tells."""
-    GAP = "gap"
-    """A time without logging, between the last digest of one chain and the first of the next: stopped and started."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A state, and what exactly led to it; ``detail`` is one printable line without anything of the content."""
-
-    state: State
-    detail: str = ""
-
-    @property
-    def is_valid(self) -> bool:
-        """True for what is proven."""
-        return self.state is State.VALID
-
-
-VALID: Final = Judgement(State.VALID)
 
 
 class PublicKeys:

@@ -207,7 +207,8 @@ def _announce(objects: Iterable[LogObject | Ignored]) -> Notification:
         elif found.kind.may_hold_events:
             logs[found] = None
         else:
-            ignored[Ignored(f"{_what(found)}: {found.uri}")] = None
+            digest = found if found.kind is LogKind.DIGEST else None
+            ignored[Ignored(f"{_what(found)}: {found.uri}", digest)] = None
     return Notification(logs=tuple(logs), ignored=tuple(ignored))
 
 

@@ -10,10 +10,21 @@ from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.filters.logs import SourceCallable, SourceFilter
 from cloudtrail_processing.notification import Parser
 from cloudtrail_processing.plugins import check_processor, load_processor
-from cloudtrail_processing.ports import Checkpoint, Clock, DeadLetters, LogStore, Quarantine, Queue, SeenEvents
+from cloudtrail_processing.ports import (
+    Checkpoint,
+    Clock,
+    DeadLetters,
+    Ledger,
+    LogStore,
+    PublicKeySource,
+    Quarantine,
+    Queue,
+    SeenEvents,
+)
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler
 from cloudtrail_processing.progress import ProgressReporter
 from cloudtrail_processing.settings import Settings
+from cloudtrail_processing.verification import Listing
 
 Processors = EventProcessor[Any] | Iterable[EventProcessor[Any]]
 
@@ -24,8 +35,9 @@ class Parts:
 
     ``parser`` goes in front of ours and returns None for what it does not know. ``pool`` runs the work and should have
     as many threads as the setting ``threads``. ``checkpoint`` remembers what each processor had, ``seen`` which events
-    were delivered, ``dead_letters`` takes rejected messages. ``aws`` gives credentials outright, as for an emulator.
-    Whoever passes a part closes it.
+    were delivered, ``dead_letters`` takes rejected messages. With the setting ``verify``, ``ledger`` remembers what was
+    read and listed, ``public_keys`` tells CloudTrail's keys, ``listing`` lists folders of digests. ``aws`` gives
+    credentials outright, as for an emulator. Whoever passes a part closes it.
     """
 
     queue: Queue | None = None
@@ -40,6 +52,9 @@ class Parts:
     checkpoint: Checkpoint | None = None
     seen: SeenEvents | None = None
     dead_letters: DeadLetters | None = None
+    ledger: Ledger | None = None
+    public_keys: PublicKeySource | None = None
+    listing: Listing | None = None
     aws: AwsOptions | None = None
 
 

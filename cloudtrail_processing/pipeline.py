@@ -6,7 +6,7 @@ The same pipeline serves the worker, S3 keys and files on disk. It never raises:
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -17,8 +17,6 @@ from cloudtrail_processing.errors import (
     CloudTrailProcessingError,
     ConfigurationError,
     Disposition,
-    NotificationError,
-    RejectedRecords,
 )
 from cloudtrail_processing.failures import SKIPPED_BY_HANDLER, SURPRISES, Failures, MissingLogs
 from cloudtrail_processing.filters.logs import SourceFilter
@@ -34,6 +32,7 @@ from cloudtrail_processing.flow import (
     QueueMessage,
     Skipped,
 )
+from cloudtrail_processing.inhand import LogInHand, checked, stage_of
 from cloudtrail_processing.logfile import Limits, Records, inflated_size, split
 from cloudtrail_processing.notification import Parser, parse
 from cloudtrail_processing.ports import LogStore
@@ -43,21 +42,10 @@ from cloudtrail_processing.retry import is_worth_another_try
 from cloudtrail_processing.settlement import disposition
 from cloudtrail_processing.source import Source, as_read
 from cloudtrail_processing.usercode import OURS, guarded
+from cloudtrail_processing.verification import Digests, Proof
+from cloudtrail_processing.wanted import Wanted
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _LogInHand:
-    """One log in hand: what announced it, what may interrupt the work, and its records when they came with it."""
-
-    log: LogObject
-    message: QueueMessage | None
-    keep_going: KeepGoing
-    inline: tuple[bytes, ...] = ()
-
-    def failure(self, stage: Stage, error: CloudTrailProcessingError, *, processor: str | None = None) -> Failure:
-        return Failure(stage, error, self.message, self.log, processor)
 
 
 class Pipeline:
@@ -78,13 +66,15 @@ class Pipeline:
         limits: Limits | None = None,
         budget: Budget | None = None,
         blocked: Callable[[str], CloudTrailProcessingError | None] = lambda _: None,
+        digests: Digests | None = None,
         fetch_attempts: int = 4,
         fetch_time: float = 30,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """``splitter`` turns an inflated log into records; ``budget`` bounds how much is inflated at once.
 
-        ``blocked`` is asked before each log for the reason why nothing should be asked of its bucket now.
+        ``blocked`` is asked before each log for the reason why nothing should be asked of its bucket now. ``digests``
+        proves logs; without, digests are ignored.
         ``fetch_attempts`` and ``fetch_time`` (seconds) bound the tries of one download, between which the thread rests
         by ``pause(seconds)``.
         """
@@ -94,6 +84,8 @@ class Pipeline:
         self._allowed = allowed
         self._budget = budget
         self._blocked = blocked
+        self._digests = digests
+        self._wanted = Wanted(delivery, allowed=allowed, source_filter=source_filter)
         self._progress = Progress(ProgressReporter() if reporter is None else reporter)
         self._failures = Failures(exception_handler, progress=self._progress, missing_logs=missing_logs)
         self._source = Source(
@@ -124,8 +116,8 @@ class Pipeline:
     def process_log(
         self, log: LogObject, *, message: QueueMessage | None = None, keep_going: KeepGoing = never_stop
     ) -> Outcome:
-        """One log: fetched, inflated, split, delivered."""
-        return self._process(_LogInHand(log, message, keep_going))
+        """One log: fetched, inflated, split, delivered; or a digest, where logs are proven: settled."""
+        return self._process(LogInHand(log, message, keep_going))
 
     def probe(self, log: LogObject, *, keep_going: KeepGoing = never_stop) -> CloudTrailProcessingError | None:
         """Try what a log needs, and deliver nothing: its claim and its download. None when both went well.
@@ -163,13 +155,16 @@ class Pipeline:
     def _outcomes(self, notification: Notification, message: QueueMessage, keep_going: KeepGoing) -> Iterator[Outcome]:
         """Exactly one outcome for each thing the notification names."""
         for ignored in notification.ignored:
+            if ignored.digest is not None and self._digests is not None:
+                yield self._process(LogInHand(ignored.digest, message, keep_going))
+                continue
             logger.info("message %s: ignored: %s", message.message_id, ignored.why)
             yield ignored
         for log in notification.logs:
-            yield self._process(_LogInHand(log, message, keep_going))
+            yield self._process(LogInHand(log, message, keep_going))
         if notification.inline:
             log = LogObject(bucket="", key=f"message/{message.message_id}", kind=LogKind.EVENTS)
-            yield self._process(_LogInHand(log, message, keep_going, notification.inline))
+            yield self._process(LogInHand(log, message, keep_going, notification.inline))
 
     def _parse(self, message: QueueMessage) -> Notification | Ignored | Failed:
         try:
@@ -177,7 +172,7 @@ class Pipeline:
                 self._progress.step(ProgressState.PARSE_MESSAGE, message=message),
                 guarded("the message parser", passing=OURS),
             ):
-                return _checked(self._parser(message))
+                return checked(self._parser(message))
         except CloudTrailProcessingError as error:
             failed = self._failures.tell(Failure(Stage.PARSE, error, message=message))
             if disposition(failed) is not Disposition.SKIP:
@@ -187,16 +182,20 @@ class Pipeline:
 
     # ── a log ──
 
-    def _process(self, work: _LogInHand) -> Outcome:
+    def _process(self, work: LogInHand) -> Outcome:
+        digests = self._digests if work.log.kind is LogKind.DIGEST else None
+        state = ProgressState.VERIFY_LOGS if digests else ProgressState.PROCESS_LOG
         try:
-            with self._progress.step(ProgressState.PROCESS_LOG, message=work.message, log=work.log) as step:
-                outcome = self._refused(work) or self._filtered(work) or self._work_through(work)
+            with self._progress.step(state, message=work.message, log=work.log) as step:
+                outcome = self._refused(work) or (
+                    self._settled(work, digests) if digests else self._filtered(work) or self._work_through(work)
+                )
                 step.result(**facts(outcome))
                 return outcome
         except SURPRISES as error:  # a bug must not cost the message's other logs
             return self._failures.uncaught(error, message=work.message, log=work.log)
 
-    def _refused(self, work: _LogInHand) -> Outcome | None:
+    def _refused(self, work: LogInHand) -> Outcome | None:
         """Failed when the operator did not allow it: before any filter, as a skipped log would let its message go."""
         try:
             if self._allowed is not None:
@@ -205,7 +204,7 @@ class Pipeline:
             return self._failures.of_log(work.log, [work.failure(Stage.FILTER, error)])
         return None
 
-    def _filtered(self, work: _LogInHand) -> Outcome | None:
+    def _filtered(self, work: LogInHand) -> Outcome | None:
         """Skipped when the source filter does not want it, by its key and its message alone."""
         try:
             with guarded("a source filter"):
@@ -215,25 +214,37 @@ class Pipeline:
             return self._failures.of_log(work.log, [work.failure(Stage.FILTER, error)])
         return None
 
-    def _work_through(self, work: _LogInHand) -> Outcome:
+    def _settled(self, work: LogInHand, digests: Digests) -> Outcome:
+        """Skipped when the digest is settled: its findings are told and written."""
+        try:
+            self._check_bucket(work.log)
+            with Room(self._budget, work.keep_going) as room:
+                fetch = partial(self._source.fetch, work.log, room=room, keep_going=work.keep_going)
+                why = digests.settle(work.log, fetch=fetch, wanted=self._wanted, keep_going=work.keep_going)
+            return Skipped(work.log, why)
+        except CloudTrailProcessingError as error:
+            return self._failures.of_log(work.log, [work.failure(Stage.FETCH, error)])
+
+    def _work_through(self, work: LogInHand) -> Outcome:
         job = self._delivery.begin(work.log, keep_going=work.keep_going)
         if not job.is_wanted:
             return Skipped(work.log, "no processor's filter wants it")
         try:
             work.keep_going()
+            proof = self._digests.proof(work.log, work.message, work.keep_going) if self._digests else None
             is_asked = self._claim(work, job)
             if job.is_settled:
                 return Skipped(work.log, "it was delivered before, says the checkpoint")
             if not job.is_needed:
                 return self._failed(work, job.failures)
             with Room(self._budget, work.keep_going) as room:
-                return self._deliver(work, job, room, is_asked=is_asked)
+                return self._deliver(work, job, room, proof=proof, is_asked=is_asked)
         except CloudTrailProcessingError as error:
             return self._failures.of_log(work.log, [work.failure(Stage.FETCH, error)])
         finally:
             job.end()
 
-    def _claim(self, work: _LogInHand, job: Job) -> bool:
+    def _claim(self, work: LogInHand, job: Job) -> bool:
         """Claim the log for every processor with a checkpoint; True when its bucket was asked which version it is.
 
         Whether the bucket is left alone is found out once, right before it is asked for anything.
@@ -251,7 +262,7 @@ class Pipeline:
         if log.bucket and (error := self._blocked(log.bucket)):
             raise error
 
-    def _deliver(self, work: _LogInHand, job: Job, room: Room, *, is_asked: bool) -> Outcome:
+    def _deliver(self, work: LogInHand, job: Job, room: Room, *, proof: Proof | None, is_asked: bool) -> Outcome:
         if work.inline:
             return self._told(work, job.run(Records.of(work.inline)))
         if not is_asked:
@@ -264,12 +275,12 @@ class Pipeline:
         room.hold(size := inflated_size(fetched.body, limits=self._source.limits))
         job.expect(size)
         try:
-            records = self._source.records(fetched, log=job.log, again=fetch, turn=job.turn)
+            records = self._source.records(fetched, log=job.log, again=fetch, turn=job.turn, proof=proof)
         except CloudTrailProcessingError as error:
             return self._failures.of_log(work.log, [work.failure(Stage.READ, error)])
         return self._told(work, job.run(records))
 
-    def _told(self, work: _LogInHand, delivered: Delivered) -> Outcome:
+    def _told(self, work: LogInHand, delivered: Delivered) -> Outcome:
         counts: dict[str, Any] = {
             "records": delivered.records,
             "delivered": delivered.delivered,
@@ -281,19 +292,6 @@ class Pipeline:
         outcome = self._failed(work, delivered.failures)
         return replace(outcome, **counts) if isinstance(outcome, Failed) else outcome
 
-    def _failed(self, work: _LogInHand, failures: Sequence[LaneFailure]) -> Outcome:
-        told = [work.failure(_stage(it.error), it.error, processor=it.processor) for it in failures]
+    def _failed(self, work: LogInHand, failures: Sequence[LaneFailure]) -> Outcome:
+        told = [work.failure(stage_of(it.error), it.error, processor=it.processor) for it in failures]
         return self._failures.of_log(work.log, told)
-
-
-def _checked(parsed: Notification | Ignored | None) -> Notification | Ignored:
-    """What a parser said; user code may be of any type."""
-    if parsed is None:
-        raise NotificationError("no parser knows this message")
-    if not isinstance(parsed, Notification | Ignored):
-        raise TypeError(f"a parser returns Notification, Ignored or None, not {type(parsed).__name__}")
-    return parsed
-
-
-def _stage(error: CloudTrailProcessingError) -> Stage:
-    return Stage.READ if isinstance(error, RejectedRecords) else Stage.PROCESS

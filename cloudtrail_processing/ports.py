@@ -3,7 +3,7 @@
 An implementation raises only errors of ``cloudtrail_processing.errors``; foreign exceptions are mapped at the edge.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -221,6 +221,38 @@ class SeenEvents(Protocol):
 
     def remember(self, keys: Sequence[str]) -> None:
         """Called after the events were delivered, never before. May be repeated."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections. May be repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a ledger remembers under one name: a text, and the list in which it is found; ``""`` for none."""
+
+    text: str
+    of: str = ""
+
+
+class Ledger(Protocol):
+    """Remembers small texts for some days, for all workers. Called from many threads; raises as a checkpoint does."""
+
+    def read(self, names: Sequence[str]) -> Mapping[str, Entry]:
+        """The entries of those names that are remembered."""
+        ...
+
+    def change(self, name: str, change: Callable[[Entry | None], Entry], *, durable: bool = False) -> Entry:
+        """Remember what ``change`` makes of the entry, None being none; nobody else writes it in between.
+
+        ``change`` may be called again with another entry. What is ``durable`` outlives a power loss once this returns,
+        and so does all that was written before.
+        """
+        ...
+
+    def listed(self, of: str) -> Mapping[str, Entry]:
+        """All entries of one list, by their names or what stands for these; perhaps not yet the latest ones."""
         ...
 
     def close(self) -> None:

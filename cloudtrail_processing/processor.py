@@ -13,6 +13,7 @@ from cloudtrail_processing.batch import E, EventBatch
 from cloudtrail_processing.errors import CloudTrailProcessingError, Disposition
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.events import EventFilter
+from cloudtrail_processing.findings import IntegrityFinding
 from cloudtrail_processing.flow import LogObject, QueueMessage
 from cloudtrail_processing.ports import Checkpoint
 
@@ -77,6 +78,19 @@ class EventProcessor(Generic[E]):
         lease, or a failure anywhere else in the message.
         """
         raise NotImplementedError(f"{self.name} must define process(batch)")
+
+    def integrity(self, finding: IntegrityFinding) -> Awaitable[None] | None:
+        """Take one finding about the integrity of a log or a digest; called only with the setting ``verify``.
+
+        Every log is told once as verified, mismatch, missing, unlisted or unproven, and once more as late when it then
+        comes to be as it should; an invalid digest once. Called as ``process`` is, in several threads at once, for all
+        logs that the worker reads, whatever this processor's ``filter`` wants of them: before the log's first batch
+        when its digest came first, else when the digest comes or time is over. Raising anything has the finding told
+        again later, to every processor, and keeps the message that led to it. May repeat: after a crash, after a
+        failure anywhere else, and from two processes at once.
+        """
+        del finding
+        return None
 
     def stop(self) -> Awaitable[None] | None:
         """Called once after the last batch, also when the worker ends by an error. Not called after a crash."""

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, assert_never
 
 from cloudtrail_processing.errors import CloudTrailProcessingError
+from cloudtrail_processing.findings import IntegrityFinding
 from cloudtrail_processing.flow import Failed, Ignored, LogObject, Outcome, Processed, QueueMessage, Skipped
 from cloudtrail_processing.usercode import guarded
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 
 class ProgressState(StrEnum):
-    """The steps that are reported, under the names of the Java library's ``ProgressState``."""
+    """The steps that are reported: eight under the names of the Java library's ``ProgressState``, and one of ours."""
 
     POLL_QUEUE = "pollQueue"
     PARSE_MESSAGE = "parseMessage"
@@ -27,6 +28,8 @@ class ProgressState(StrEnum):
     DELETE_MESSAGE = "deleteMessage"
     DELETE_FILTERED_MESSAGE = "deleteFilteredMessage"
     UNCAUGHT_EXCEPTION = "uncaughtException"
+    VERIFY_LOGS = "verifyLogs"
+    """Ours, and only with the setting ``verify``: findings are told, or a digest is settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class ProgressStatus:
     """One step at its start or at its end. At the start ``succeeded`` is None and the counts are 0.
 
     ``messages`` counts received messages (``pollQueue``); ``size`` is in stored bytes (``downloadLog``); the counts of
-    records belong to ``processLog``. ``skipped`` says why a log was not read at all.
+    records belong to ``processLog``. ``skipped`` says why a log was not read at all. ``findings`` were told to the
+    processors' hooks (``verifyLogs``).
     """
 
     state: ProgressState
@@ -49,6 +53,7 @@ class ProgressStatus:
     filtered: int = 0
     rejected: int = 0
     skipped: str | None = None
+    findings: tuple[IntegrityFinding, ...] = ()
 
 
 class ProgressReporter:
@@ -183,6 +188,8 @@ def _result(status: ProgressStatus) -> str:
             return f": {status.messages} messages"
         case ProgressState.DOWNLOAD_LOG:
             return f": {status.size} bytes"
+        case ProgressState.VERIFY_LOGS:
+            return f": {len(status.findings)} findings"
         case _:
             return ""
 

@@ -117,6 +117,18 @@ class Settings(BaseSettings):
     verify_sns: bool = Field(default=False, description="take only messages that carry a valid signature of SNS")
     allowed_topics: Texts = Field(default=(), description="SNS topics (ARNs, * being any text) for verify_sns")
 
+    # ── what is proven ──
+    verify: Literal["off", "report", "require"] = Field(
+        default="off", description="prove logs by CloudTrail's digests: report what is found, or require it beforehand"
+    )
+    verify_grace: float = Field(
+        default=7_200, gt=0, le=14 * 86_400, description="how long a log may come after its digest, or the other way"
+    )
+    public_keys: str | None = Field(
+        default=None,
+        description="file of CloudTrail's public keys (aws cloudtrail list-public-keys); else AWS is asked",
+    )
+
     # ── the logs ──
     max_message_bytes: int = Field(default=2**20, ge=2**10, description="a message that is larger is rejected")
     max_keys: int = Field(default=1_000, ge=1, description="a message that names more logs is rejected")

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from cloudtrail_processing.budget import Room
-from cloudtrail_processing.errors import CorruptLog, LogGone, LogTooLarge, TransientError
+from cloudtrail_processing.errors import AlteredLog, CorruptLog, LogGone, LogTooLarge, TransientError
 from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
 from cloudtrail_processing.logfile import Limits, Records, inflate, split
 from cloudtrail_processing.ports import Identifies, LogStore
@@ -21,6 +21,18 @@ _SMALL = 8 * 2**20
 
 _SURE = 3
 """Further downloads in which a log has to come the same way to be believed corrupt without proof."""
+
+
+class Proves(Protocol):
+    """What proves one log while it is read."""
+
+    def saw(self, data: bytes, fetched: FetchedLog) -> None:
+        """Called with the inflated log, before any record of it is known."""
+        ...
+
+    def failed(self) -> None:
+        """Called when the log is no intact log; perhaps after ``saw``."""
+        ...
 
 
 class Source:
@@ -91,8 +103,11 @@ class Source:
         log: LogObject,
         again: Callable[[], FetchedLog],
         turn: AbstractContextManager[None],
+        proof: Proves | None = None,
     ) -> Records:
         """The raw records of a stored log, read when it is its ``turn``; ``CorruptLog`` that says which log it was.
+
+        ``proof`` is handed the inflated log, when it is nobody's turn; what it raises is raised.
 
         A body may be damaged on the way without the connection noticing. Where its ETag does not prove that it is what
         lies in the bucket, it is fetched ``again``: it has to come the same way each time to be believed corrupt, else
@@ -100,10 +115,19 @@ class Source:
         """
         try:
             with turn:
-                return self._splitter(inflate(fetched.body, limits=self.limits))
+                data = inflate(fetched.body, limits=self.limits)
+                if proof is None:
+                    return self._splitter(data)
+            proof.saw(data, fetched)
+            with turn:
+                return self._splitter(data)
+        except AlteredLog:
+            raise
         except CorruptLog as error:
             if log.bucket and not _is_whole(fetched) and any(again().body != fetched.body for _ in range(_SURE)):
                 raise TransientError(f"{log.uri}: {error}; it was damaged on the way, as it came otherwise") from error
+            if proof is not None and not isinstance(error, LogTooLarge):
+                proof.failed()
             raise type(error)(f"{log.uri}: {error}") from error.__cause__
 
     def _patiently(self, keep_going: Callable[[], None]) -> Callable[..., Any]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any
 
-from cloudtrail_processing.assembly import make_pipeline, opened
+from cloudtrail_processing.assembly import limits_of, make_pipeline, opened
 from cloudtrail_processing.errors import Claimed, Stopped
 from cloudtrail_processing.files import FileStore
 from cloudtrail_processing.flow import Failed, LogObject, Outcome, Processed
 from cloudtrail_processing.parts import Parts, Processors, processors_of
 from cloudtrail_processing.pipeline import Pipeline
 from cloudtrail_processing.ports import KeySource
+from cloudtrail_processing.proving import make_digests
 from cloudtrail_processing.reading import split_any
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.starting import started
@@ -86,7 +87,15 @@ def process(
         parts = opened(settings, parts or Parts(), closing=closing)
         parts = replace(parts, store=FileStore(parts.store))
         pipeline = make_pipeline(
-            chosen, settings=settings, parts=parts, user_code=user_code, closing=closing, splitter=split_any
+            chosen,
+            settings=settings,
+            parts=parts,
+            user_code=user_code,
+            closing=closing,
+            splitter=split_any,
+            digests=make_digests(
+                chosen, settings=settings, parts=parts, user_code=user_code, limits=limits_of(settings)
+            ),
         )
         closing.callback(user_code.close)
         unstopped = closing.enter_context(started(chosen, user_code))

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Protocol
 
+from cloudtrail_processing.errors import Unproven
 from cloudtrail_processing.flow import Delete, Handled, QueueMessage, Reject, Release, Retry, Verdict
 from cloudtrail_processing.leases import Lease, Leases
 from cloudtrail_processing.letters import in_time
@@ -214,7 +215,8 @@ def _log(lease: Lease, verdict: Verdict, *, copies: bool) -> None:
         case Delete():
             logger.debug("message %s is settled", name)
         case Retry(after, reason):
-            logger.warning("message %s goes back for %.0f s: %s", name, after, _in_short(reason))
+            level = logging.INFO if _in_short(reason) == Unproven.__name__ else logging.WARNING
+            logger.log(level, "message %s goes back for %.0f s: %s", name, after, _in_short(reason))
         case Reject(after, reason):
             fate = "is sent to the dead-letter queue" if copies else "stays in its queue"
             logger.error("message %s is rejected: %s; it %s", name, _in_short(reason), fate)

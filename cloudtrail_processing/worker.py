@@ -25,6 +25,7 @@ from cloudtrail_processing.progress import Progress, ProgressReporter
 from cloudtrail_processing.retry import DENIED, GIVE_BACK, POLL, PROBE, Backoff, within
 from cloudtrail_processing.settling import Settling
 from cloudtrail_processing.usercode import UserCode
+from cloudtrail_processing.verification import Rounds
 from cloudtrail_processing.work import Work, end
 
 logger = logging.getLogger(__name__)
@@ -75,8 +76,12 @@ class Worker:
         dead_letters: DeadLetters | None = None,
         circuit: Circuit | None = None,
         concerns: Sequence[str] = (),
+        rounds: Rounds | None = None,
     ) -> None:
-        """Without ``pool`` it makes its own; without ``dead_letters`` rejects stay; ``circuit`` is the pipeline's."""
+        """Without ``pool`` it makes its own; without ``dead_letters`` rejects stay; ``circuit`` is the pipeline's.
+
+        ``rounds`` looks for digests.
+        """
         self._pace = pace or Pace()
         self._queue = queue
         self._processors = processors
@@ -85,7 +90,7 @@ class Worker:
         self._owns_pool = pool is None
         self._pool = ThreadPoolExecutor(self._pace.threads, "data-plane") if pool is None else pool
         self._circuit = Circuit(clock) if circuit is None else circuit
-        self._probe = pipeline.probe
+        self._probe, self._rounds = pipeline.probe, rounds
         self._stopping, self._stopped_at = asyncio.Event(), clock.now()
         progress = Progress(ProgressReporter() if reporter is None else reporter)
         self._leases = Leases(queue, visibility=self._pace.visibility_timeout, clock=clock)
@@ -187,7 +192,7 @@ class Worker:
                 clock=self._clock,
                 intake=self._intake,
                 circuit=self._circuit,
-                is_busy=lambda: bool(self._work.tasks),
+                is_busy=lambda: bool(self._work.tasks) or (self._rounds is not None and self._rounds.is_looking),
             )
             await idle.reached(patience=patience, stopping=self._stopping)
         return await self._queue.info()
@@ -205,6 +210,8 @@ class Worker:
             others = (self._leases.keep(), self._settling.run(), self._introduction.repeat())
             background += [self._background(it) for it in (probes, *others)]
             await self._hooks.start(self._stopping)
+            if self._rounds is not None:  # only now may a processor be told anything
+                background.append(self._background(self._rounds.run(clock=self._clock, stopping=self._stopping)))
             self._tell_that_it_receives()
             polls = [self._intake.poll(wait=wait, stopping=self._stopping) for _ in range(self._pace.pollers)]
             pollers += [self._background(poll) for poll in polls]

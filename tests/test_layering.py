@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "cloudtrail_processing"
 
 ROWS = [
     {"errors", "events", "properties"},
-    {"flow", "loading", "spans", "needles", "usercode", "budget", "signals", "turns", "tuning"},
+    {"findings", "flow", "loading", "spans", "needles", "usercode", "budget", "signals", "turns", "tuning"},
     {"batch", "keys", "ports", "filters", "settings", "counting", "times", "evidence", "buckets"},
     {
         "notification",
@@ -40,8 +40,10 @@ ROWS = [
         "tally",
         "source",
     },
+    {"inhand", "wanted", "verification"},
     {"pipeline", "checkpoint", "mirror", "hooks", "leases", "settling", "intake", "introduction", "circuit"},
     {"work", "idle", "parts"},
+    {"proving"},
     {"worker", "assembly", "audit"},
     {"app", "sweep"},
     {"supervisor", "replay"},

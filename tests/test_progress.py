@@ -45,7 +45,7 @@ class Raising(ProgressReporter):
         raise self._error
 
 
-def test_the_states_are_those_of_the_java_library() -> None:
+def test_the_states_are_those_of_the_java_library_and_one_of_ours() -> None:
     assert [state.value for state in ProgressState] == [
         "pollQueue",
         "parseMessage",
@@ -55,6 +55,7 @@ def test_the_states_are_those_of_the_java_library() -> None:
         "deleteMessage",
         "deleteFilteredMessage",
         "uncaughtException",
+        "verifyLogs",
     ]
 
 

@@ -3,16 +3,16 @@
 import cloudtrail_processing
 
 PUBLIC = """
-ActivityEvent AggregatedEvent AwsOptions BookkeepingError Checkpoint Claim ClaimLost Claimed Clock CloudTrail
-CloudTrailEvent CloudTrailProcessingError ConfigurationError CorruptLog Credentials CredentialsError DeadLetters
-DigestFile Disposition DynamoCheckpoint EventBatch EventFilter EventProcessor EventVersion ExceptionHandler Failed
-Failure FetchedLog Files FolderQuarantine Health HealthState Ignored InsightEvent Joined KeyFile KeySource LeaseLost
-LogGone LogKind LogObject LogStore LogTooLarge LoggingReporter MemoryCheckpoint Mirror NetworkActivityEvent
-NotAllowed Notification NotificationError Outcome Parts Processed ProcessorError ProgressReporter ProgressState
-ProgressStatus Quarantine Queue QueueMessage Refuse RejectedRecord RejectedRecords Reporters RetryLater S3Keys
-S3Listing S3Quarantine S3Store SeenEvents Settings SettingsError Skipped SourceFilter SqliteCheckpoint SqsQueue
-Stage Stopped Summary TrailingData TransientError UserIdentity Where Worker build log_object process read_events run
-supervise
+ActivityEvent AggregatedEvent AlteredLog AwsOptions BookkeepingError Checkpoint Claim ClaimLost Claimed Clock
+CloudTrail CloudTrailEvent CloudTrailProcessingError ConfigurationError CorruptLog Credentials CredentialsError
+DeadLetters DigestFile Disposition DynamoCheckpoint EventBatch EventFilter EventProcessor EventVersion
+ExceptionHandler Failed Failure FetchedLog Files FolderQuarantine Found Health HealthState Ignored InsightEvent
+IntegrityFinding Joined KeyFile KeySource LeaseLost Ledger LogGone LogKind LogObject LogStore LogTooLarge
+LoggingReporter MemoryCheckpoint Mirror NetworkActivityEvent NotAllowed Notification NotificationError Outcome Parts
+Processed ProcessorError ProgressReporter ProgressState ProgressStatus PublicKeySource Quarantine Queue QueueMessage
+Refuse RejectedRecord RejectedRecords Reporters RetryLater S3Keys S3Listing S3Quarantine S3Store SeenEvents Settings
+SettingsError Skipped SourceFilter SqliteCheckpoint SqsQueue Stage Stopped Summary TrailingData TransientError
+UnlistedLog Unproven UserIdentity Where Worker build log_object process read_events run supervise
 """.split()  # noqa: SIM905 - a block of names is easier to read than seventy lines
 
 

@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from benchmarks.aws.running import running_layout
 from benchmarks.validation.layouts import layout_of
-from cloudtrail_processing import Settings
+from cloudtrail_processing import Found, IntegrityFinding, Settings
 from cloudtrail_processing.parts import processors_of
 from cloudtrail_processing.testing import EmbeddedAws, Generator, SignedTrail, messages, record, sample_logs
 
@@ -177,9 +177,13 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_the_other_python_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
-    notebook, own_tests = PYTHON[2:]
+    notebook, watched, own_tests = PYTHON[2:]
     exec(compile(notebook, "README.md", "exec"), {"__name__": "notebook"})
     assert capsys.readouterr().out
+    exec(compile(watched, "README.md", "exec"), own := dict[str, object](__name__="watched"))
+    told = IntegrityFinding(Found.MISMATCH, "s3://trail/log", "s3://trail/digest")
+    cast("Any", own["Watched"])().integrity(told)
+    assert capsys.readouterr().out == f"{told}\n"
     names: dict[str, object] = {"__name__": "own_tests"}
     exec(compile(own_tests, "README.md", "exec"), names)
     tests = [value for name, value in names.items() if name.startswith("test_") and callable(value)]

@@ -1,12 +1,12 @@
-"""Where positions and delivered events are remembered: in memory, in a SQLite file, or in a DynamoDB table.
+"""Where positions, events and hashes of logs are remembered: in memory, in a SQLite file, or in a DynamoDB table.
 
-All keep ``ports.Checkpoint`` and ``ports.SeenEvents``. Each is imported when it is used.
+All keep ``ports.Checkpoint``, ``ports.SeenEvents`` and ``ports.Ledger``. Each is imported when it is used.
 """
 
 from typing import TYPE_CHECKING
 
 from cloudtrail_processing.errors import SettingsError
-from cloudtrail_processing.ports import Checkpoint, SeenEvents
+from cloudtrail_processing.ports import Checkpoint, Ledger, SeenEvents
 
 if TYPE_CHECKING:
     from cloudtrail_processing.aws.session import AwsOptions
@@ -50,6 +50,31 @@ def open_seen(text: str | None, *, window: float, options: "AwsOptions") -> Seen
             from cloudtrail_processing.checkpoint.memory import MemorySeen
 
             return MemorySeen(window)
+
+
+def open_ledger(text: str, *, options: "AwsOptions", beside: Checkpoint | None = None) -> Ledger:
+    """What is known of logs and digests while they are proven, where the setting ``checkpoint`` says.
+
+    ``beside`` is the checkpoint that is in use: a file that is its own, too, is shared with it.
+
+    Raises ``SettingsError`` as ``open_checkpoint`` does.
+    """
+    match _kind_and_place(text):
+        case "sqlite", path:
+            from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint
+            from cloudtrail_processing.checkpoint.sqlite_ledger import SqliteLedger
+
+            if isinstance(beside, SqliteCheckpoint) and beside.file.is_at(path):
+                return SqliteLedger(beside.file)
+            return SqliteLedger(path)
+        case "dynamodb", table:
+            from cloudtrail_processing.checkpoint.dynamodb_ledger import DynamoLedger
+
+            return DynamoLedger(table, options)
+        case _:
+            from cloudtrail_processing.checkpoint.memory import MemoryLedger
+
+            return MemoryLedger()
 
 
 def _kind_and_place(text: str) -> tuple[str, str]:

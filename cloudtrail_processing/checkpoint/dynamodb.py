@@ -5,20 +5,16 @@ item per log and processor; DynamoDB's time to live removes it. Permissions: ``d
 ``BatchGetItem`` and ``BatchWriteItem``.
 """
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from cloudtrail_processing.aws.failures import mapped
-from cloudtrail_processing.aws.session import AwsOptions, dynamodb_client
+from cloudtrail_processing.aws.session import AwsOptions
 from cloudtrail_processing.checkpoint import places
 from cloudtrail_processing.checkpoint.places import Place
-from cloudtrail_processing.errors import ConfigurationError, TransientError
+from cloudtrail_processing.checkpoint.table import AGAIN, MOST_READ, TRIES, Table, typed
 from cloudtrail_processing.ports import Claim
-from cloudtrail_processing.retry import Backoff
 
 _FREE = "attribute_not_exists(held_by) OR (is_finished = :false AND (held_until <= :now OR held_from > :now))"
 _TAKE = (
@@ -32,9 +28,8 @@ _MOVE = "SET next_index = :next, held_from = :from, held_until = :until, expires
 _END = "SET is_finished = :true, held_from = :zero, held_until = :zero, expires_at = :expires"
 _FREE_IT = "SET held_by = :nobody, held_from = :zero, held_until = :zero, expires_at = :expires"
 
-_MOST_READ, _MOST_WRITTEN = 100, 25  # keys in one BatchGetItem and items in one BatchWriteItem
-_TRIES = 6
-_AGAIN = Backoff(first=0.05, cap=2)
+_MOST_WRITTEN = 25  # items in one BatchWriteItem
+_LOOKING = "looking up events already delivered"
 
 _Attributes = Mapping[str, Any]
 
@@ -59,7 +54,7 @@ class DynamoCheckpoint:
         keep_days: float = 14,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._table = _Table(table, options or AwsOptions())
+        self._table = Table(table, options or AwsOptions())
         self._claim_time = claim_time
         self._keep = keep_days * 86_400
         self._now = now
@@ -121,7 +116,7 @@ class DynamoCheckpoint:
                 Key=_key(log, processor),
                 UpdateExpression=change,
                 ConditionExpression=only_if,
-                ExpressionAttributeValues={name: _typed(value) for name, value in values.items()},
+                ExpressionAttributeValues={name: typed(value) for name, value in values.items()},
             )
 
     def _times(self, now: float) -> _Attributes:
@@ -147,7 +142,7 @@ class DynamoSeen:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._table = _Table(table, options or AwsOptions())
+        self._table = Table(table, options or AwsOptions())
         self._window = window
         self._now = now
         self._sleep = sleep
@@ -160,8 +155,8 @@ class DynamoSeen:
         """Those of ``keys`` that were not remembered within the window; read consistently."""
         stored = {_seen(key): key for key in keys}
         ids = list(stored)
-        for start in range(0, len(ids), _MOST_READ):
-            for item in self._read(ids[start : start + _MOST_READ]):
+        for start in range(0, len(ids), MOST_READ):
+            for item in self._table.items(ids[start : start + MOST_READ], what=_LOOKING, sleep=self._sleep):
                 if float(item["expires_at"]["N"]) > self._now():  # expired items stay for hours
                     stored.pop(item["id"]["S"], None)
         return set(stored.values())
@@ -178,83 +173,15 @@ class DynamoSeen:
         """Close the connections; the next use opens new ones."""
         self._table.close()
 
-    def _read(self, ids: Sequence[str]) -> Iterator[_Attributes]:
-        wanted: Any = {"Keys": [{"id": {"S": each}} for each in ids], "ConsistentRead": True}
-        for attempt in range(1, _TRIES + 1):
-            with self._table.asked("looking up events already delivered") as client:
-                answer = client.batch_get_item(RequestItems={self._table.name: wanted})
-            yield from answer["Responses"].get(self._table.name, ())
-            wanted = answer.get("UnprocessedKeys", {}).get(self._table.name)
-            if not wanted:
-                return
-            self._sleep(_AGAIN.delay(attempt))
-        raise self._throttled()
-
     def _write(self, requests: Any) -> None:
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, TRIES + 1):
             with self._table.asked("remembering delivered events") as client:
                 answer = client.batch_write_item(RequestItems={self._table.name: requests})
             requests = answer.get("UnprocessedItems", {}).get(self._table.name)
             if not requests:
                 return
-            self._sleep(_AGAIN.delay(attempt))
-        raise self._throttled()
-
-    def _throttled(self) -> TransientError:
-        return TransientError(
-            f"the DynamoDB table {self._table.name} did not take every item in {_TRIES} tries: it is tried "
-            "again later; raise the table's capacity should it go on"
-        )
-
-
-class _Table:
-    """A table and the client to it; boto3's clients may be used by many threads, but not made by them."""
-
-    def __init__(self, name: str, options: AwsOptions) -> None:
-        self.name = name
-        self._options = options
-        self._lock = threading.Lock()
-        self._client: Any = None
-
-    @contextmanager
-    def asked(self, what: str) -> Iterator[Any]:
-        """The client; what it raises is ours, and names the table."""
-        with mapped(f"{what} in the DynamoDB table {self.name}"):
-            client = self._made()
-            try:
-                yield client
-            except client.exceptions.ResourceNotFoundException as error:
-                raise ConfigurationError(
-                    f"{what} failed: there is no DynamoDB table {self.name} in {client.meta.region_name}: create it "
-                    "with the partition key id (a string) and time to live on expires_at, or correct the name"
-                ) from error
-
-    def create(self) -> None:
-        with self.asked("making the table") as client:
-            try:
-                client.create_table(
-                    TableName=self.name,
-                    BillingMode="PAY_PER_REQUEST",
-                    KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-                    AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-                )
-            except client.exceptions.ResourceInUseException:
-                return
-            client.get_waiter("table_exists").wait(TableName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-            expiry = {"Enabled": True, "AttributeName": "expires_at"}
-            client.update_time_to_live(TableName=self.name, TimeToLiveSpecification=expiry)
-
-    def close(self) -> None:
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
-
-    def _made(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                self._client = dynamodb_client(self._options)
-            return self._client
+            self._sleep(AGAIN.delay(attempt))
+        raise self._table.throttled()
 
 
 def _updated(client: Any, **request: Any) -> tuple[bool, _Attributes]:
@@ -282,13 +209,3 @@ def _key(log: str, processor: str) -> _Attributes:
 def _seen(key: str) -> str:
     """A key that no place has: a quoted processor's name never holds ``%s``."""
     return places.name(f"%seen|{key}")
-
-
-def _typed(value: object) -> Mapping[str, object]:
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case int() | float():
-            return {"N": f"{value:.6f}" if isinstance(value, float) else str(value)}
-        case _:
-            return {"S": str(value)}

@@ -3,11 +3,11 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cloudtrail_processing.checkpoint import places
 from cloudtrail_processing.checkpoint.places import Place
-from cloudtrail_processing.ports import Claim
+from cloudtrail_processing.ports import Claim, Entry
 
 
 class MemoryCheckpoint:
@@ -107,6 +107,62 @@ class MemorySeen:
     def _forget(self, since: float) -> None:
         while self._seen and (len(self._seen) > self._most or next(iter(self._seen.values())) <= since):
             self._seen.popitem(last=False)
+
+
+class MemoryLedger:
+    """A ``ports.Ledger`` for one process: what is untouched for ``keep_days`` is forgotten, and the oldest of too many.
+
+    It remembers ``most`` entries.
+    """
+
+    def __init__(self, *, keep_days: float = 14, most: int = 200_000, now: Callable[[], float] = time.time) -> None:
+        self._keep = keep_days * 86_400
+        self._most = most
+        self._now = now
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[str, tuple[Entry, float]] = OrderedDict()
+        self._lists: dict[str, set[str]] = {}
+
+    def read(self, names: Sequence[str]) -> Mapping[str, Entry]:
+        """The entries of those names that are remembered."""
+        with self._lock:
+            self._forget()
+            return {name: self._entries[name][0] for name in names if name in self._entries}
+
+    def change(self, name: str, change: Callable[[Entry | None], Entry], *, durable: bool = False) -> Entry:
+        """Remember what ``change`` makes of the entry."""
+        del durable  # nothing is
+        with self._lock:
+            self._forget()
+            old = self._entries[name][0] if name in self._entries else None
+            new = change(old)
+            if new != old:
+                self._drop(name)
+                self._entries[name] = (new, self._now() + self._keep)
+                if new.of:
+                    self._lists.setdefault(new.of, set()).add(name)
+            return new
+
+    def listed(self, of: str) -> Mapping[str, Entry]:
+        """All entries of one list."""
+        with self._lock:
+            self._forget()
+            return {name: self._entries[name][0] for name in self._lists.get(of, ())}
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _drop(self, name: str) -> None:
+        entry, _ = self._entries.pop(name, (None, 0))
+        if entry is not None and entry.of:
+            self._lists[entry.of].discard(name)
+            if not self._lists[entry.of]:
+                del self._lists[entry.of]
+
+    def _forget(self) -> None:
+        now = self._now()
+        while self._entries and (len(self._entries) > self._most or next(iter(self._entries.values()))[1] <= now):
+            self._drop(next(iter(self._entries)))
 
 
 def _key(claim: Claim) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.checkpoint import places
 from cloudtrail_processing.checkpoint.places import Place
-from cloudtrail_processing.checkpoint.sqlite_file import SqliteFile, told
+from cloudtrail_processing.checkpoint.sqlite_file import MOST_VARIABLES, SqliteFile, told
 from cloudtrail_processing.errors import ClaimLost, ConfigurationError
 from cloudtrail_processing.ports import Claim
 
@@ -42,7 +42,6 @@ _KNOWN = "SELECT event FROM cloudtrail_seen WHERE at > ? AND event IN ({})"
 _REMEMBER = "INSERT OR REPLACE INTO cloudtrail_seen VALUES (?, ?)"
 _FORGET = """DELETE FROM cloudtrail_seen WHERE event IN
     (SELECT event FROM cloudtrail_seen WHERE at <= ? ORDER BY at LIMIT ?)"""
-_MOST_VARIABLES = 500  # SQLite's own limit was 999 in older builds
 
 _Key = tuple[str, str]
 
@@ -67,7 +66,8 @@ class SqliteCheckpoint:
         keep_days: float = 14,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._file = SqliteFile(path, tables=_PLACES)
+        self.file = SqliteFile(path, tables=_PLACES)
+        """The file, for what else is kept in it: two connections would forget each other's pages at every write."""
         self._claim_time = claim_time
         self._keep = keep_days * 86_400
         self._now = now
@@ -77,7 +77,7 @@ class SqliteCheckpoint:
     def claim(self, log: str, *, processor: str) -> Claim:
         """Take the log and say where to resume; ``Claimed`` while another worker has it."""
         key = _key(log, processor)
-        with self._file.writing(durable=False) as connection:
+        with self.file.writing(durable=False) as connection:
             old, now = _load(connection, key), self._now()
             place, claim = places.taken(old, log=log, processor=processor, now=now, claim_time=self._claim_time)
             if not claim.finished:
@@ -114,14 +114,14 @@ class SqliteCheckpoint:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        self._file.close()
+        self.file.close()
 
     def create_table(self, connection: sqlite3.Connection) -> None:
         """Make the table for ``advance_in`` on the user's own connection, where it is missing; may be repeated.
 
         Only needed when ``advance_in`` comes before the first ``claim``, as in a test without a pipeline.
         """
-        with told(self._file.path):
+        with told(self.file.path):
             for statement in _PLACES:
                 connection.execute(statement)
 
@@ -144,7 +144,7 @@ class SqliteCheckpoint:
             "next": batch.next_index,
             "now": self._now(),
         }
-        with told(self._file.path):
+        with told(self.file.path):
             stored = connection.execute(_ADVANCE_IN, values).rowcount
         if not stored:
             raise ClaimLost(
@@ -156,7 +156,7 @@ class SqliteCheckpoint:
         self, claim: Claim, change: Callable[[Place | None, float], Place | None], *, durable: bool = False
     ) -> None:
         key = _key(claim.log, claim.processor)
-        with self._file.writing(durable=durable) as connection:
+        with self.file.writing(durable=durable) as connection:
             now = self._now()
             old = _load(connection, key)
             new = change(old, now)
@@ -181,7 +181,7 @@ class SqliteCheckpoint:
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Refuse what would store a position apart from its events: that would lose some or repeat some for ever."""
-        path = self._file.path
+        path = self.file.path
         with told(path):
             opened = next(row[2] for row in connection.execute("PRAGMA database_list") if row[1] == "main")
         if not opened or not path.exists() or not path.samefile(opened):
@@ -240,4 +240,4 @@ def _key(log: str, processor: str) -> _Key:
 
 
 def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (keys[start : start + _MOST_VARIABLES] for start in range(0, len(keys), _MOST_VARIABLES))
+    return (keys[start : start + MOST_VARIABLES] for start in range(0, len(keys), MOST_VARIABLES))

@@ -13,6 +13,8 @@ from cloudtrail_processing.errors import CloudTrailProcessingError, Configuratio
 
 PATIENCE = 10.0
 """Seconds to wait for another process that is writing; a write takes milliseconds."""
+MOST_VARIABLES = 500
+"""Values in one statement: SQLite's own limit was 999 in older builds."""
 
 _REPLACE = (
     "stop the workers, move it away with its -wal and -shm files, and start them: a new one is made, and logs whose "
@@ -48,6 +50,17 @@ class SqliteFile:
         self._patience = patience
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._is_durable: bool | None = None
+
+    def is_at(self, path: str) -> bool:
+        """True when ``path`` names this file."""
+        return self.path == Path(path).expanduser().absolute()
+
+    def also(self, tables: Sequence[str]) -> None:
+        """Make these as well, when it is next used."""
+        with self._lock:
+            self._tables = [*self._tables, *tables]
+            self._close()
 
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
@@ -58,7 +71,9 @@ class SqliteFile:
         when others write for too long, ``ConfigurationError`` when the file cannot be used.
         """
         with self._usable() as connection:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if self._is_durable is not durable:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._is_durable = durable
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
@@ -79,6 +94,7 @@ class SqliteFile:
         with self._in_turn(), told(self.path):
             try:
                 if self._connection is None:
+                    self._is_durable = None
                     self._connection = _open(self.path, self._tables, patience=self._patience)
                 yield self._connection
             except BaseException as error:

@@ -30,6 +30,7 @@ _PANELS = MappingProxyType(
         "threads": WORK,
         "checkpoint": "What is never lost",
         "allowed_buckets": "What is allowed",
+        "verify": "What is proven",
         "max_message_bytes": "The logs",
         "region": "AWS",
         "log_level": "Telling",
@@ -52,6 +53,8 @@ _METAVARS = MappingProxyType(
         "deduplicate": "SECONDS",
         "quarantine": "PLACE",
         "memory_budget": "BYTES",
+        "public_keys": "FILE",
+        "verify_grace": "SECONDS",
     }
 )
 """How values are called where neither the setting's name nor its type tells it."""

@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from cloudtrail_processing.findings import Found
 from cloudtrail_processing.progress import ProgressReporter, ProgressState, ProgressStatus
-from cloudtrail_processing.tally import LABELS
+from cloudtrail_processing.tally import shown
 
 
 class Lines(ProgressReporter):
@@ -66,8 +67,10 @@ class StatusLine:
         """The counts, as of now."""
         self._spinner.update(text=Text(self._what if isinstance(self._what, str) else self._what()))
         alarm = "bold red" if self._tally["failures"] else "bold"
-        styles = {name: alarm if name == "failures" else "bold" for name in LABELS}
-        cells = [f"{label} [{styles[name]}]{self._tally[name]:,}[/]" for name, label in LABELS.items()]
+        labels = shown(self._tally.__getitem__)
+        styles = {name: alarm if name == "failures" else "bold" for name in labels}
+        styles |= {found.value: "bold red" for found in Found if found.is_alarming}
+        cells = [f"{label} [{styles[name]}]{self._tally[name]:,}[/]" for name, label in labels.items()]
         return Columns([self._spinner, _clock(time.monotonic() - self._since), *cells], padding=(0, 2))
 
 

@@ -60,7 +60,13 @@ def supervise(
             "checkpoint memory is not shared by processes: a log that comes again may be delivered by another one; "
             "use sqlite:FILE on one machine, dynamodb:TABLE on several"
         )
-    supervisor = Supervisor(assignment, processes=cores() if processes is None else processes, told=told)
+    count = cores() if processes is None else processes
+    if count > 1 and chosen.verify != "off" and chosen.checkpoint == "memory":
+        raise SettingsError(
+            f"verify with checkpoint memory is for a single process, and these are {count}: use sqlite:FILE on one "
+            "machine, dynamodb:TABLE on several"
+        )
+    supervisor = Supervisor(assignment, processes=count, told=told)
     with _signals(supervisor):
         supervisor.run()
     return supervisor.joined

@@ -10,6 +10,7 @@ from cloudtrail_processing.ports import LogStore, QueueInfo
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.testing.clock import ManualClock
 from cloudtrail_processing.testing.queue import FakeQueue
+from cloudtrail_processing.testing.store import FakeLogStore
 from cloudtrail_processing.worker import Worker
 
 _STEP = 0.05
@@ -30,6 +31,8 @@ def drain(
     a visibility timeout costs a test nothing. ``values`` are settings; ``patience`` is in seconds of the clock.
     """
     chosen = replace(parts or Parts(), queue=queue, store=store, clock=queue.clock)
+    if chosen.listing is None and isinstance(store, FakeLogStore):
+        chosen = replace(chosen, listing=store.listed)
     return asyncio.run(_drain(processors, settings=Settings.load(**values), parts=chosen, patience=patience))
 
 

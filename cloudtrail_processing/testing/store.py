@@ -7,15 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cloudtrail_processing.errors import ConfigurationError, LogGone, LogTooLarge
-from cloudtrail_processing.flow import FetchedLog, LogObject
+from cloudtrail_processing.flow import FetchedLog, LogKind, LogObject
 from cloudtrail_processing.keys import log_object
 from cloudtrail_processing.testing.faults import Fault, Faults, Flipped, Truncated
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+"""When an object was written of which nothing else is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Version:
     version_id: str
     etag: str
+    metadata: Mapping[str, str]
+    modified: datetime
     body: bytes = field(repr=False)
 
 
@@ -40,11 +45,23 @@ class FakeLogStore:
         for (bucket, key), body in (objects or {}).items():
             self.put(bucket, key, body)
 
-    def put(self, bucket: str, key: str, body: bytes) -> LogObject:
-        """Store an object; returns what a notification of it would name (version, etag and size included)."""
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        modified: datetime = START,
+    ) -> LogObject:
+        """Store an object; returns what a notification of it would name (version, etag and size included).
+
+        ``metadata`` (names without ``x-amz-meta-``) and the time of last modification are told by ``fetch``.
+        """
         with self._lock:
             versions = self._versions.setdefault((bucket, key), [])
-            version = _Version(f"v{len(versions) + 1}", hashlib.md5(body, usedforsecurity=False).hexdigest(), body)
+            etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            version = _Version(f"v{len(versions) + 1}", etag, metadata or {}, modified, body)
             versions.append(version)
             self._removed.discard((bucket, key))
         return _object(bucket, key, version)
@@ -62,9 +79,9 @@ class FakeLogStore:
         version = self._find(log)
         if len(version.body) > limit:
             raise LogTooLarge(f"{log.uri} has {len(version.body)} stored bytes, over the limit of {limit}: not read")
-        return FetchedLog(
-            _spoilt(version.body, fault), version.etag, version.version_id, datetime(2026, 1, 1, tzinfo=UTC)
-        )
+        body = _spoilt(version.body, fault)
+        metadata = version.metadata if log.kind is LogKind.DIGEST else {}
+        return FetchedLog(body, version.etag, version.version_id, version.modified, metadata)
 
     def identify(self, log: LogObject) -> LogObject:
         """The log with its present version, etag and size. Has no part in the plan of faults; see ``identified``."""
@@ -79,6 +96,11 @@ class FakeLogStore:
             current = {place: found[-1] for place, found in self._versions.items() if place not in self._removed}
         for (bucket, key), version in sorted(current.items()):
             yield _object(bucket, key, version)
+
+    def listed(self, folder: str, times: object = None) -> list[LogObject]:
+        """Every object below ``s3://bucket/folder/``, of whatever time: as ``Parts(listing=…)`` of a worker has it."""
+        del times
+        return [log for log in self.logs() if f"s3://{log.bucket}/{log.key}".startswith(folder)]
 
     def _find(self, log: LogObject) -> _Version:
         place = (log.bucket, log.key)

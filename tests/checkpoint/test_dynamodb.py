@@ -8,7 +8,9 @@ import pytest
 
 from cloudtrail_processing.aws.session import AwsOptions, dynamodb_client
 from cloudtrail_processing.checkpoint.dynamodb import DynamoCheckpoint, DynamoSeen
+from cloudtrail_processing.checkpoint.dynamodb_ledger import DynamoLedger
 from cloudtrail_processing.errors import CloudTrailProcessingError, ConfigurationError, TransientError
+from cloudtrail_processing.ports import Entry
 from cloudtrail_processing.testing import EmbeddedAws
 
 NOW = 1_790_000_000.0
@@ -135,3 +137,16 @@ def reluctant(aws: EmbeddedAws, times: int) -> DynamoSeen:
     seen.create_table()
     seen._table._client = Reluctant(seen._table._client, times)
     return seen
+
+
+def test_a_table_without_the_index_of_lists_is_told_what_it_lacks(aws: EmbeddedAws) -> None:
+    checkpoint, ledger = DynamoCheckpoint("without-lists", aws.options), DynamoLedger("without-lists", aws.options)
+    checkpoint.create_table()
+    checkpoint.close()
+    ledger.change("log", lambda _: Entry("x", "chain"))
+    with pytest.raises(ConfigurationError, match=r"no index entry_list.*global secondary index"):
+        ledger.listed("chain")
+    ledger.create_table()
+    ledger.create_table()
+    assert list(ledger.listed("chain").values()) == [Entry("x", "chain")]
+    ledger.close()

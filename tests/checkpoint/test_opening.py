@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from cloudtrail_processing.aws.session import AwsOptions
-from cloudtrail_processing.checkpoint import open_checkpoint, open_seen
+from cloudtrail_processing.checkpoint import open_checkpoint, open_ledger, open_seen
 from cloudtrail_processing.checkpoint.dynamodb import DynamoCheckpoint, DynamoSeen
-from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint, MemorySeen
+from cloudtrail_processing.checkpoint.dynamodb_ledger import DynamoLedger
+from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint, MemoryLedger, MemorySeen
 from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint, SqliteSeen
+from cloudtrail_processing.checkpoint.sqlite_ledger import SqliteLedger
 from cloudtrail_processing.errors import SettingsError
+from cloudtrail_processing.ports import Entry
 
 OPTIONS = AwsOptions()
 
@@ -22,11 +25,34 @@ def test_each_kind_opens_its_own_and_touches_nothing_yet(tmp_path: Path) -> None
     seen = [open_seen(text, window=60, options=OPTIONS) for text in (None, *texts)]
     assert [type(each) for each in opened] == [MemoryCheckpoint, SqliteCheckpoint, DynamoCheckpoint]
     assert [type(each) for each in seen] == [MemorySeen, MemorySeen, SqliteSeen, DynamoSeen]
+    ledgers = [open_ledger(text, options=OPTIONS) for text in texts]
+    assert [type(each) for each in ledgers] == [MemoryLedger, SqliteLedger, DynamoLedger]
     assert not list(tmp_path.iterdir())
     for checkpoint in opened:
         checkpoint.close()
     for memory in seen:
         memory.close()
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_a_ledger_shares_the_file_of_the_checkpoint_where_it_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.db"
+    checkpoint = SqliteCheckpoint(path)
+    claim = checkpoint.claim("log", processor="p")
+    shared = open_ledger(f"sqlite:{path}", options=OPTIONS, beside=checkpoint)
+    apart = open_ledger(f"sqlite:{tmp_path / 'other.db'}", options=OPTIONS, beside=checkpoint)
+    for ledger in (shared, apart):
+        ledger.change("log", lambda _: Entry("x"))
+        checkpoint.advance(claim, 3)
+        assert ledger.read(["log"]) == {"log": Entry("x")}
+        ledger.close()
+    assert (tmp_path / "other.db").exists()
+    checkpoint.finish(claim)
+    checkpoint.close()
+    alone = SqliteLedger(path)
+    assert alone.read(["log"]) == {"log": Entry("x")}
+    alone.close()
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_database_that_may_not_grow_loses_nothing_that_was_confirmed(
 ) -> None:
     claim = checkpoint.claim(LOG, processor="p")
     checkpoint.advance(claim, 5)
-    connection = checkpoint._file._connection
+    connection = checkpoint.file._connection
     assert connection
     connection.execute("PRAGMA max_page_count = 8")
     with pytest.raises(ConfigurationError, match=rf"{path} failed: .*full; the disk is full: free some space"):
@@ -191,7 +191,7 @@ def test_what_is_durable_is_flushed_and_the_rest_is_not_waited_for(path: Path) -
 def test_a_position_is_flushed_before_advance_returns(checkpoint: SqliteCheckpoint) -> None:
     claim = checkpoint.claim(LOG, processor="p")
     checkpoint.advance(claim, 1)
-    connection = checkpoint._file._connection
+    connection = checkpoint.file._connection
     assert connection
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     checkpoint.finish(claim)

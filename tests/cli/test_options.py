@@ -35,7 +35,8 @@ def test_settings_stand_in_groups_in_the_order_in_which_they_are_declared() -> N
     text = invoke("worker", "--help").stdout
     panels = [line.strip("╭╮─ \n") for line in text.splitlines() if line.startswith("╭")]
     assert panels == [
-        *("Options", "What to run", "The queue", "The work", "What is never lost", "What is allowed", "The logs"),
+        *("Options", "What to run", "The queue", "The work", "What is never lost", "What is allowed"),
+        *("What is proven", "The logs"),
         *("AWS", "Telling"),
     ]
 

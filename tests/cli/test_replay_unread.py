@@ -68,7 +68,7 @@ def test_a_quarantine_that_is_no_folder_is_a_usage_error(name: str, more: tuple[
         ("corruptlog", "no such error class corruptlog; did you mean CorruptLog?"),
         ("Unknown", "no such error class Unknown; did you mean unknown?"),
         ("Disposition", "no such error class Disposition; "),
-        ("", "no such error class ''; known are BookkeepingError, "),
+        ("", "no such error class ''; known are AlteredLog, BookkeepingError, "),
     ],
     ids=str,
 )

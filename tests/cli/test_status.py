@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from cloudtrail_processing.cli.status import Lines, StatusLine, can_be_live
-from cloudtrail_processing.errors import Stopped
+from cloudtrail_processing.errors import Stopped, Unproven
+from cloudtrail_processing.findings import Found, IntegrityFinding
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.progress import ProgressState, ProgressStatus
 from cloudtrail_processing.tally import Tally
@@ -67,3 +68,17 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_it_is() -> None:
     for _ in range(4):
         lines.report_end(done, None)
     assert said == ["2 logs done", "4 logs done"]
+
+
+def test_findings_are_shown_where_there_are_some() -> None:
+    tally = counted()
+    found = tuple(
+        IntegrityFinding(state, "log", "digest") for state in (Found.VERIFIED, Found.VERIFIED, Found.MISMATCH)
+    )
+    tally.report_end(ProgressStatus(ProgressState.VERIFY_LOGS, succeeded=True, findings=found), None)
+    tally.report_end(ProgressStatus(ProgressState.VERIFY_LOGS, succeeded=False), None)
+    tally.report_end(ProgressStatus(ProgressState.PROCESS_LOG, succeeded=False, error=Unproven("not yet")), None)
+    assert str(tally).endswith("failures 3, verified 2, mismatch 1")
+    console = Console(width=180, record=True, force_terminal=False)
+    console.print(StatusLine("working", tally))
+    assert console.export_text().rstrip().endswith("mismatch 1")

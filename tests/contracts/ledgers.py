@@ -1,4 +1,4 @@
-"""The three checkpoints, and the three memories of events, as several workers share them; on a clock that is set."""
+"""The three checkpoints, memories of events and ledgers, as several workers share them; on a clock that is set."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from cloudtrail_processing.checkpoint.dynamodb import DynamoCheckpoint, DynamoSeen
-from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint, MemorySeen
+from cloudtrail_processing.checkpoint.dynamodb_ledger import DynamoLedger
+from cloudtrail_processing.checkpoint.memory import MemoryCheckpoint, MemoryLedger, MemorySeen
 from cloudtrail_processing.checkpoint.sqlite import SqliteCheckpoint, SqliteSeen
+from cloudtrail_processing.checkpoint.sqlite_ledger import SqliteLedger
 from cloudtrail_processing.ports import Checkpoint, SeenEvents
+from cloudtrail_processing.ports import Ledger as Notes
 from cloudtrail_processing.testing import EmbeddedAws
 
 KINDS = ["memory", "sqlite", "dynamodb"]
 CLAIM_TIME = 300
+KEEP_DAYS = 14
 WINDOW = 600
 
 
@@ -31,10 +35,11 @@ class Time:
 
 @dataclass(frozen=True)
 class Ledger:
-    """``worker()`` and ``memory()`` are what one more worker process would open on the same place."""
+    """``worker()``, ``memory()`` and ``notes()`` are what one more worker process would open on the same place."""
 
     worker: Callable[[], Checkpoint]
     memory: Callable[[], SeenEvents]
+    notes: Callable[[], Notes]
     time: Time = field(default_factory=Time)
 
 
@@ -54,7 +59,8 @@ def in_memory() -> Ledger:
     time = Time()
     checkpoint = MemoryCheckpoint(claim_time=CLAIM_TIME, now=time)
     seen = MemorySeen(WINDOW, now=time)
-    return Ledger(lambda: checkpoint, lambda: seen, time)
+    kept = MemoryLedger(keep_days=KEEP_DAYS, now=time)
+    return Ledger(lambda: checkpoint, lambda: seen, lambda: kept, time)
 
 
 def in_file(path: Path, closing: ExitStack) -> Ledger:
@@ -70,12 +76,18 @@ def in_file(path: Path, closing: ExitStack) -> Ledger:
         closing.callback(seen.close)
         return seen
 
-    return Ledger(worker, memory, time)
+    def notes() -> Notes:
+        kept = SqliteLedger(path, keep_days=KEEP_DAYS, now=time)
+        closing.callback(kept.close)
+        return kept
+
+    return Ledger(worker, memory, notes, time)
 
 
 def in_table(aws: EmbeddedAws, closing: ExitStack) -> Ledger:
     time, table = Time(), f"table-{uuid.uuid4()}"
     DynamoCheckpoint(table, aws.options).create_table()
+    DynamoLedger(table, aws.options).create_table()
 
     def worker() -> Checkpoint:
         checkpoint = DynamoCheckpoint(table, aws.options, claim_time=CLAIM_TIME, now=time)
@@ -87,7 +99,12 @@ def in_table(aws: EmbeddedAws, closing: ExitStack) -> Ledger:
         closing.callback(seen.close)
         return seen
 
-    return Ledger(worker, memory, time)
+    def notes() -> Notes:
+        kept = DynamoLedger(table, aws.options, keep_days=KEEP_DAYS, now=time, sleep=lambda _: None)
+        closing.callback(kept.close)
+        return kept
+
+    return Ledger(worker, memory, notes, time)
 
 
 @pytest.fixture(params=KINDS)
