@@ -24,7 +24,7 @@ from cloudtrail_processing.ports import (
 from cloudtrail_processing.processor import EventProcessor, ExceptionHandler
 from cloudtrail_processing.progress import ProgressReporter
 from cloudtrail_processing.settings import Settings
-from cloudtrail_processing.verification import Listing
+from cloudtrail_processing.verification import FolderListing
 
 Processors = EventProcessor[Any] | Iterable[EventProcessor[Any]]
 
@@ -54,7 +54,7 @@ class Parts:
     dead_letters: DeadLetters | None = None
     ledger: Ledger | None = None
     public_keys: PublicKeySource | None = None
-    listing: Listing | None = None
+    listing: FolderListing | None = None
     aws: AwsOptions | None = None
 
 

@@ -1,7 +1,6 @@
 """What proves logs, opened as the settings name it: the ledger, CloudTrail's public keys, the listing of digests."""
 
-import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any
 
 from cloudtrail_processing.aws.keys import S3Keys
 from cloudtrail_processing.aws.session import AwsOptions
+from cloudtrail_processing.aws.trails import CloudTrail
 from cloudtrail_processing.checkpoint import open_ledger
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.logfile import Limits
@@ -17,6 +17,7 @@ from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.ports import KeySource, PublicKeySource
 from cloudtrail_processing.processor import EventProcessor
 from cloudtrail_processing.progress import LoggingReporter, Progress
+from cloudtrail_processing.publickeys import KeyFile
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.times import TimeRange
 from cloudtrail_processing.usercode import UserCode
@@ -47,13 +48,8 @@ def opened_proof(settings: Settings, parts: Parts, *, aws: AwsOptions, closing: 
 
 
 def open_public_keys(settings: Settings, aws: AwsOptions) -> PublicKeySource:
-    """The keys in the file that the setting ``public_keys`` names, else those that AWS tells when it is asked.
-
-    Imported when they are used: whoever brings keys of his own needs neither.
-    """
-    if settings.public_keys is not None:
-        return _made("cloudtrail_processing.publickeys", "KeyFile", settings.public_keys)
-    return _made("cloudtrail_processing.aws.publickeys", "CloudTrailKeys", aws)
+    """The keys in the file that the setting ``public_keys`` names, else those that CloudTrail tells."""
+    return CloudTrail(aws) if settings.public_keys is None else KeyFile(settings.public_keys)
 
 
 def make_digests(
@@ -92,11 +88,6 @@ def make_rounds(digests: Digests | None, settle: Settle, *, parts: Parts) -> Rou
 
 def _listed(aws: AwsOptions, folder: str, times: TimeRange) -> KeySource:
     return S3Keys(folder, aws, everything=True, times=times)
-
-
-def _made(module: str, name: str, argument: object) -> PublicKeySource:
-    make: Callable[[object], PublicKeySource] = getattr(importlib.import_module(module), name)
-    return make(argument)
 
 
 def _now() -> datetime:

@@ -10,8 +10,8 @@
 
 from cloudtrail_processing.verification.digests import Digests
 from cloudtrail_processing.verification.proof import Proof
-from cloudtrail_processing.verification.rounds import Listing, Rounds
+from cloudtrail_processing.verification.rounds import FolderListing, Rounds
 from cloudtrail_processing.verification.telling import Teller
 from cloudtrail_processing.verification.verifier import Policy, Verifier
 
-__all__ = ["Digests", "Listing", "Policy", "Proof", "Rounds", "Teller", "Verifier"]
+__all__ = ["Digests", "FolderListing", "Policy", "Proof", "Rounds", "Teller", "Verifier"]

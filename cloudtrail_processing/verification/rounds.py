@@ -25,7 +25,7 @@ EVERY: Final = 3_600.0
 _BEFORE, _LONGEST, _AHEAD = 7_200, 14 * 86_400, 86_400  # seconds
 _PATIENCE = 5.0  # seconds of real time
 
-Listing = Callable[[str, TimeRange], KeySource | Iterable[LogObject]]
+FolderListing = Callable[[str, TimeRange], KeySource | Iterable[LogObject]]
 """Lists a folder ``s3://bucket/…/``: all of it, or at least what is of these times by CloudTrail's layout."""
 
 
@@ -40,7 +40,7 @@ class Settle(Protocol):
 class Rounds:
     """Looks for digests. Of all workers on one ledger one looks into a folder within the hour."""
 
-    def __init__(self, digests: Digests, *, listing: Listing, settle: Settle) -> None:
+    def __init__(self, digests: Digests, *, listing: FolderListing, settle: Settle) -> None:
         self._verifier = digests.verifier
         self._digests = digests
         self._listing = listing
