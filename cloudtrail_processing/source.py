@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from cloudtrail_processing.budget import Room
-from cloudtrail_processing.errors import AlteredLog, CorruptLog, LogGone, LogTooLarge, TransientError
+from cloudtrail_processing.errors import AlteredLog, CorruptLog, LogGone, LogTooLarge, TrailingData, TransientError
 from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
 from cloudtrail_processing.logfile import Limits, Records, inflate, split
 from cloudtrail_processing.ports import Identifies, LogStore
@@ -19,6 +19,7 @@ _SMALL = 8 * 2**20
 """Stored bytes that every thread may hold beside the budget; CloudTrail's own logs have some thousand, or a few MB."""
 
 
+_KINDS = (LogTooLarge, TrailingData, CorruptLog)
 _SURE = 3
 """Further downloads in which a log has to come the same way to be believed corrupt without proof."""
 
@@ -128,7 +129,8 @@ class Source:
                 raise TransientError(f"{log.uri}: {error}; it was damaged on the way, as it came otherwise") from error
             if proof is not None and not isinstance(error, LogTooLarge):
                 proof.failed()
-            raise type(error)(f"{log.uri}: {error}") from error.__cause__
+            kind = next(it for it in _KINDS if isinstance(error, it))  # its own class may be one that nobody else knows
+            raise kind(f"{log.uri}: {error}") from error.__cause__
 
     def _patiently(self, keep_going: Callable[[], None]) -> Callable[..., Any]:
         return in_place(attempts=self._attempts, seconds=self._seconds, before_attempt=keep_going, sleep=self._pause)

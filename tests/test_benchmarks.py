@@ -26,6 +26,7 @@ LOGS = 6
 IN_PYTHON = [
     *(("ours", workload) for workload in WORKLOADS),
     ("ours-struct", "projection"),
+    ("ours-report", "typical"),
     *((peer, workload) for peer in ("tuned", "naive") for workload in ("large", "filter", "raw")),
 ]
 

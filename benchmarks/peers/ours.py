@@ -3,13 +3,18 @@
 import logging
 import os
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from pydantic import BaseModel
 
 from benchmarks.peers.counting import Count
-from cloudtrail_processing import EventBatch, EventProcessor, Settings, Where, run, supervise
+from cloudtrail_processing import EventBatch, EventProcessor, Parts, Settings, Where, run, supervise
+from cloudtrail_processing.checkpoint.memory import MemoryLedger
+from cloudtrail_processing.flow import PublicKey
 
 
 class Counting(EventProcessor[Any]):
@@ -96,6 +101,20 @@ class Raw(Counting):
         self.add(len(batch), sum(map(len, batch)))
 
 
+class NoKeys:
+    """No digest comes here, so nobody asks for a key."""
+
+    def keys(self, *, region: str, first: datetime, last: datetime) -> Sequence[PublicKey]:
+        raise AssertionError(f"no digest of {region} should have come, from {first} to {last}")
+
+
+@contextmanager
+def with_ledger(_settings: Settings) -> Iterator[Parts]:
+    """What ``verify`` needs: the hash of each log and its note are paid for, and nothing else."""
+    with closing(MemoryLedger()) as ledger:
+        yield Parts(ledger=ledger, public_keys=NoKeys())
+
+
 PROCESSORS = {"filter": Filtered, "projection": Projected, "struct": ProjectedByStruct, "raw": Raw}
 
 
@@ -107,12 +126,14 @@ def main() -> None:
         region=os.environ["BENCH_REGION"],
         endpoint_url=os.environ["BENCH_ENDPOINT"],
         wait_time=1,
+        verify=os.environ.get("BENCH_VERIFY", "off"),  # type: ignore[arg-type]
     )
+    setup = with_ledger if settings.verify != "off" else None
     wanted = os.environ.get("BENCH_MODEL") or os.environ["BENCH_WORKLOAD"]
     processor = PROCESSORS.get(wanted, Typed)()
     processes = int(os.environ["BENCH_PROCESSES"])
     if processes:
-        supervise(processor, processes=processes, settings=settings)
+        supervise(processor, processes=processes, settings=settings, setup=setup)
     else:
         run(processor, settings=settings)
 

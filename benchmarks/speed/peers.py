@@ -64,6 +64,13 @@ PEERS: Mapping[str, Peer] = {
             {"BENCH_MODEL": "struct"},
             {"": 0, "projection": 1},
         ),
+        Peer(
+            "ours-report",
+            "this library, verify=report",
+            _python("ours"),
+            {"BENCH_VERIFY": "report"},
+            {"": 0, "large": 1, "typical": 1},
+        ),
         Peer("tuned", "boto3 + orjson, threads, tuned by hand", _python("tuned"), pace={"": 0.5, "tiny": 0.3}),
         Peer("naive", "boto3 loop, as people write it", _python("naive"), pace=_SLOW),
         Peer(

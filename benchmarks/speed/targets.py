@@ -27,6 +27,7 @@ def targets(runs: Runs) -> Iterator[Target]:
         yield _faster(runs, workload, peer, factor)
     for workload, share in _OF_THE_LIMIT:
         yield _near_the_limit(runs, workload, share)
+    yield from _proven(runs)
     yield from _small(runs)
     yield from _soon(runs)
 
@@ -42,6 +43,7 @@ _FASTER: Final = (
     ("projection", _TUNED_JAVA, 3),
 )
 _OF_THE_LIMIT: Final = (("filter", 0.7), ("raw", 0.8))
+_PROOF: Final = 0.05
 _MOST_MEMORY: Final = 120
 _OF_THE_JVM: Final = 1 / 3
 _IMPORT: Final = 0.15
@@ -71,6 +73,21 @@ def _near_the_limit(runs: Runs, workload: str, share: float) -> Target:
     reached = least / ours if ours and least else None
     told = None if reached is None else f"{reached:.0%}"
     return Target(f"{workload}: share of the limit", f"≥ {share:.0%}", told, reached is not None and reached >= share)
+
+
+def _proven(runs: Runs) -> Iterator[Target]:
+    """What it costs to hash every log for ``verify``, and to note it."""
+    for workload in ("large", "typical"):
+        without = middle(runs.of(workload=workload, peer=_OURS), lambda run: run.cost)
+        proven = middle(runs.of(workload=workload, peer="ours-report"), lambda run: run.cost)
+        more = proven / without - 1 if without and proven else None
+        told = None if more is None else f"{more:+.0%}"
+        yield Target(
+            f"{workload}: processor time with verify=report",
+            f"≤ +{_PROOF:.0%}",
+            told,
+            more is not None and more <= _PROOF,
+        )
 
 
 def _small(runs: Runs) -> Iterator[Target]:
