@@ -19,7 +19,7 @@ from benchmarks.speed.machine import machine
 from benchmarks.speed.measuring import Failed, measure
 from benchmarks.speed.peers import PEERS, prepare, unavailable
 from benchmarks.speed.plots import draw
-from benchmarks.speed.scaling import by_depth, by_events, by_processes
+from benchmarks.speed.scaling import by_depth, by_events, by_processes, by_proof
 from benchmarks.speed.starting import first_events, import_times
 from benchmarks.speed.tables import page
 from benchmarks.speed.workloads import WORKLOADS, Workload, logs_of
@@ -64,6 +64,7 @@ def main(
         _keep(kept, import_times(runs), "import", total=None)
         _keep(kept, first_events(runs), "first event", total=None)
         _keep(kept, by_processes(1 if quick else runs), "processes", total=None)
+        _keep(kept, by_proof(1 if quick else runs), "proof", total=None)
         _keep(kept, by_events((10**3, 10**4)) if quick else by_events(), "events", total=None)
         _keep(kept, by_depth((10, 10**2)) if quick else by_depth(), "depth", total=None)
     (out / "ceiling.json").write_text(json.dumps(measured(), indent=2))

@@ -16,7 +16,7 @@ from benchmarks.peers import java
 from benchmarks.speed.figures import Run, Runs, Spread
 from benchmarks.speed.limit import measure_limit
 from benchmarks.speed.measuring import Failed, measure
-from benchmarks.speed.peers import PEERS, Peer
+from benchmarks.speed.peers import OURS_PROVEN, PEERS, Peer
 from benchmarks.speed.tables import page
 from benchmarks.speed.targets import targets
 from benchmarks.speed.workloads import WORKLOADS, Logs, Truth, Workload, logs_of
@@ -26,7 +26,6 @@ LOGS = 6
 IN_PYTHON = [
     *(("ours", workload) for workload in WORKLOADS),
     ("ours-struct", "projection"),
-    ("ours-report", "typical"),
     *((peer, workload) for peer in ("tuned", "naive") for workload in ("large", "filter", "raw")),
 ]
 
@@ -52,6 +51,11 @@ def test_every_peer_in_python_does_the_whole_job(
     assert run.cpu > 0
     assert run.largest > 0
     assert run.first_event is not None
+
+
+def test_this_library_does_the_whole_job_when_it_proves_logs(aws: Aws, logs_of_all: dict[str, Logs]) -> None:
+    run = measure(OURS_PROVEN, WORKLOADS["large"], logs_of_all["large"], aws, count=LOGS, warm=2, processes=1)
+    assert run.events == LOGS * RECORDS
 
 
 @pytest.mark.skipif(not java.is_built(), reason="the Java peer is not built here")

@@ -53,6 +53,7 @@ _SLOW = {"": 0.15, "typical": 0.03, "tiny": 0.012}
 _LONG = {"": 600, "typical": 5000, "tiny": 8000}
 _SHORT = {"": 150, "typical": 300, "tiny": 300}
 OURS = Peer("ours", "this library", _python("ours"))
+OURS_PROVEN = Peer("ours-report", "this library, verify=report", _python("ours"), {"BENCH_VERIFY": "report"})
 PEERS: Mapping[str, Peer] = {
     it.name: it
     for it in (
@@ -63,13 +64,6 @@ PEERS: Mapping[str, Peer] = {
             _python("ours"),
             {"BENCH_MODEL": "struct"},
             {"": 0, "projection": 1},
-        ),
-        Peer(
-            "ours-report",
-            "this library, verify=report",
-            _python("ours"),
-            {"BENCH_VERIFY": "report"},
-            {"": 0, "large": 1, "typical": 1},
         ),
         Peer("tuned", "boto3 + orjson, threads, tuned by hand", _python("tuned"), pace={"": 0.5, "tiny": 0.3}),
         Peer("naive", "boto3 loop, as people write it", _python("naive"), pace=_SLOW),

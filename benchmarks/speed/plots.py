@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _COLOURS: Final = {
     "ours": "#1b6ca8",
     "ours-struct": "#5fa8d3",
-    "ours-report": "#8bb8d8",
     "tuned": "#7fb069",
     "naive": "#b9c4b0",
     "java-tuned": "#e08e45",

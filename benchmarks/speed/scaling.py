@@ -6,7 +6,7 @@ from typing import Final
 from benchmarks.aws.running import running
 from benchmarks.speed.figures import Run
 from benchmarks.speed.measuring import measure
-from benchmarks.speed.peers import OURS
+from benchmarks.speed.peers import OURS, OURS_PROVEN
 from benchmarks.speed.workloads import WORKLOADS, Workload, logs_of
 
 EVENTS: Final = (10**3, 10**5, 10**7)
@@ -25,6 +25,17 @@ def by_processes(runs: int) -> Iterator[Run]:
                 for processes in PROCESSES:
                     run = measure(OURS, workload, logs, aws, count=workload.logs // 2, processes=processes)
                     yield run.named("processes")
+
+
+def by_proof(runs: int) -> Iterator[Run]:
+    """The same logs without and with ``verify=report``, in turn."""
+    for name in ("large", "typical"):
+        workload = WORKLOADS[name]
+        logs = logs_of(workload)
+        with running(logs.folder) as aws:
+            for _ in range(runs):
+                for peer in (OURS, OURS_PROVEN):
+                    yield measure(peer, workload, logs, aws, count=workload.logs).named("proof")
 
 
 def by_events(counts: tuple[int, ...] = EVENTS) -> Iterator[Run]:

@@ -78,8 +78,8 @@ def _near_the_limit(runs: Runs, workload: str, share: float) -> Target:
 def _proven(runs: Runs) -> Iterator[Target]:
     """What it costs to hash every log for ``verify``, and to note it."""
     for workload in ("large", "typical"):
-        without = middle(runs.of(workload=workload, peer=_OURS), lambda run: run.cost)
-        proven = middle(runs.of(workload=workload, peer="ours-report"), lambda run: run.cost)
+        without = middle(runs.of("proof", workload=workload, peer=_OURS), lambda run: run.cost)
+        proven = middle(runs.of("proof", workload=workload, peer="ours-report"), lambda run: run.cost)
         more = proven / without - 1 if without and proven else None
         told = None if more is None else f"{more:+.0%}"
         yield Target(
