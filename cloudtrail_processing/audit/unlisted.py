@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 
 from cloudtrail_processing.audit.findings import Finding, What
 from cloudtrail_processing.audit.folders import HOUR, LATE, Folder, day_folder, digests
@@ -118,7 +119,7 @@ class Unlisted:
                 if entry := beyond.entries.get(place):
                     yield self._finding(listed.key, self._reader.log(entry))
                 else:
-                    yield from self._judged(listed, day, covered, windows)
+                    yield from self._judged(listed, day, covered if _lists(covered, kind) else _NOTHING, windows)
 
     def _read(self, key: str) -> JudgedDigest:
         return self._reader.digest(self._folder.bucket, key, self._keys)
@@ -155,7 +156,8 @@ class Unlisted:
                 yield self._finding(listed.key, self._reader.log(entry))
             return
         slot = self._slot(listed, day) or listed.modified
-        is_known = around.all_of(listed.modified, listed.modified) or covered.all_of(slot - HOUR / 12, slot + LATE)
+        is_near = bool(covered.windows) and around.all_of(listed.modified, listed.modified)
+        is_known = is_near or covered.all_of(slot - HOUR / 12, slot + LATE)
         is_doubtful = any(it.may_hold(at) for it in (covered, around) for at in (slot, listed.modified))
         if self._is_young(listed):
             why = "the digest that would list it is not there yet: it was written just now"
@@ -163,12 +165,20 @@ class Unlisted:
         elif is_known and not is_doubtful:
             yield self._finding(listed.key, Judgement(State.UNLISTED, "no digest lists it: not written by CloudTrail"))
         else:
-            why = "the digest that would list it is missing or not valid"
+            why = "the digest that would list it is missing or not valid, or none here lists logs of its kind"
             yield self._finding(listed.key, Judgement(State.UNPROVEN, why))
 
     def _finding(self, key: str, judgement: Judgement) -> Finding:
         place = (self._folder.account, self._folder.region, self._folder.bucket, key)
         return Finding(What.LOG, judgement.state, *place, judgement.detail)
+
+
+_NOTHING: Final = Covered({}, (), ())
+
+
+def _lists(covered: Covered, kind: str) -> bool:
+    """Whether what these digests do not list is added: AWS does not say that digests list logs of every kind."""
+    return kind == LogKind.EVENTS or any(f"/{kind}/" in key for _, key in covered.entries)
 
 
 class _Windows:

@@ -65,6 +65,11 @@ class LogNotes:
             return "" in self.seen.values()
         return bool(self.noted and self.counted) or (not self.noted and self.is_wanted and not self.counted)
 
+    @property
+    def _is_of_events(self) -> bool:
+        """True for a log of a kind that digests surely list; AWS does not say so of Insights and other kinds."""
+        return "/CloudTrail/" in self.log
+
     def noting(self, sha256: str | None, *, at: float, now: float) -> Self:
         """With the log having come here, and with the hash of what was read of it."""
         seen = self.seen if sha256 is None or sha256 in self.seen else {**self.seen, sha256: ""}
@@ -116,11 +121,11 @@ class LogNotes:
         """A log that came here and that no digest lists."""
         if not self.noted or self.counted == Found.UNLISTED:
             return self, []
-        if chain.covers(self.at) and now >= max(self.noted, self.at + MARGIN) + grace:
+        if self._is_of_events and chain.covers(self.at) and now >= max(self.noted, self.at + MARGIN) + grace:
             detail = "valid digests cover the time of its delivery, and none lists it"
             return replace(self, counted=Found.UNLISTED), [IntegrityFinding(Found.UNLISTED, self.log, "", detail)]
         if now >= self.noted + LONGEST and not self.counted:
-            detail = f"no valid digest covered the time of its delivery within {LONGEST // 3600} h"
+            detail = f"no valid digest covered the time of its delivery, or its kind, within {LONGEST // 3600} h"
             return replace(self, counted=Found.UNPROVEN), [IntegrityFinding(Found.UNPROVEN, self.log, "", detail)]
         return self, []
 

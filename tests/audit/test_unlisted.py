@@ -57,9 +57,16 @@ def test_an_emptied_or_tiny_log_is_found_as_well(hour: int, size: int) -> None:
     assert bad(findings) == [(What.LOG, State.UNLISTED, name)]
 
 
-def test_a_log_of_a_kind_that_the_trail_does_not_write_is_found() -> None:
-    findings = audited(TRAIL.tampered(Inject(BUCKET, INSIGHT, STORED.body, {}, STORED.last_modified)), now=NOW)
-    assert bad(findings) == [(What.LOG, State.UNLISTED, INSIGHT)]
+@pytest.mark.parametrize("is_listed", [False, True], ids=["its digests list none", "they list others"])
+def test_a_log_of_a_kind_that_digests_may_not_list_is_found_and_called_added_only_when_they_do(is_listed: bool) -> None:
+    entry = json.loads(gzip.decompress(TRAIL.objects[digests(TRAIL)[8]].body))["logFiles"][0]
+    other = INSIGHT.replace(".json.gz", "x.json.gz")
+    entries = [entry, {**entry, "s3Object": other}] if is_listed else [entry]
+    injected = [Inject(BUCKET, key, STORED.body, {}, STORED.last_modified) for key in (INSIGHT, other)[: 1 + is_listed]]
+    trail = TRAIL.tampered(Resign(*digests(TRAIL)[8], {"logFiles": entries}), Remove(*logs(TRAIL, 8)[1]), *injected)
+    told = [(it.state, it.key) for it in audited(trail, now=NOW) if it.what is What.LOG and "Insight" in it.key]
+    wanted = [(State.UNLISTED if is_listed else State.UNPROVEN, INSIGHT), (State.VALID, other)]
+    assert sorted(told) == sorted(wanted[: 1 + is_listed])
 
 
 def test_an_old_log_that_was_written_just_now_is_not_kept_out_of_sight() -> None:

@@ -12,7 +12,7 @@ from cloudtrail_processing.verification.chains import MARGIN, Chain, folder_of
 from cloudtrail_processing.verification.logs import LONGEST, UNREADABLE, LogNotes
 
 GRACE, HOUR = 7_200, 3_600
-NEW = LogNotes("s3://trail/log", "s3://trail/digests/", slot=1_000_000)
+NEW = LogNotes("s3://trail/AWSLogs/1/CloudTrail/x", "s3://trail/digests/", slot=1_000_000)
 AT = 1_000_300.0
 OWN = "AWSLogs/111122223333/CloudTrail"
 NAME = "2026/01/01/111122223333_CloudTrail_eu-west-1_20260101T0000Z_a.json.gz"
@@ -111,6 +111,14 @@ def test_what_no_digest_lists_is_unlisted_only_well_after_all_that_lies_near_is_
     assert not settled.is_open
     narrow = Chain("f", covered=((AT - MARGIN + 1, AT + HOUR),))
     assert found(SEEN, now=AT + MARGIN + GRACE, chain=narrow) == (SEEN, [])
+
+
+def test_a_log_of_a_kind_that_digests_may_not_list_is_never_called_added_but_unproven_after_a_day() -> None:
+    insight = replace(SEEN, log="s3://trail/AWSLogs/1/CloudTrail-Insight/x")
+    assert found(insight, now=AT + LONGEST - 1) == (insight, [])
+    settled, states = found(insight, now=AT + LONGEST)
+    assert states == [Found.UNPROVEN]
+    assert found(settled, now=AT + 3 * LONGEST) == (settled, [])
 
 
 def test_what_nothing_covers_is_unproven_once_and_then_only_looked_for_while_it_waits() -> None:
