@@ -4,13 +4,14 @@ Each seed takes one of some trails, alters up to four of its objects, forbids up
 things must hold. *Nothing altered is called valid*: whatever has another content, other metadata or another place than
 CloudTrail gave it. *Nothing untouched is called invalid*: objects may at most be unproven, when what proves them was
 tampered with; a log whose only digest was deleted is, rightly, unlisted. And the audit as a whole is only VALID, or has
-only gaps, when nothing was done.
+only gaps, when nothing was done, or nothing that leaves a trace: the last backfill digest of a chain and all its logs
+can be deleted, and nothing tells that they ever were.
 """
 
 import gzip
 import random
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -136,9 +137,22 @@ def judged(plan: Plan) -> list[str]:
         if it.state is not State.VALID and is_untouched and it.state not in _UNKNOWN:
             wrong.append(f"untouched, called {it.state}: {it}")
     summary = Summary(findings)
-    if (summary.exit in _HARMLESS) is bool(altered or plan.forbidden):
+    is_touched = bool(altered - _traceless(plan.trail, after) or plan.forbidden)
+    if (summary.exit in _HARMLESS) is is_touched:
         wrong.append(f"comes to {summary.exit.name}, and altered were {sorted(altered)}")
     return wrong
+
+
+def _traceless(trail: SignedTrail, after: Mapping[Place, StoredObject]) -> set[Place]:
+    """What can be deleted and nobody is left to tell: a backfill digest that no other one names, with its logs.
+
+    Backfills have no cadence. Where only one of both is deleted, the other one tells.
+    """
+    gone = [it for it in trail.windows if it.is_backfill and (it.bucket, it.key) not in after]
+    told = b"".join(_content(it.body) or b"" for (_, key), it in after.items() if "CloudTrail-Digest" in key)
+    lost = [it for it in gone if b'"previousDigestS3Object":"%s"' % it.key.encode() not in told]
+    logs = {(it.bucket, log) for it in lost for log in it.logs}
+    return {(it.bucket, it.key) for it in lost} | logs if not logs & after.keys() else set()
 
 
 def _audited(plan: Plan, buckets: FakeBuckets) -> list[object]:
