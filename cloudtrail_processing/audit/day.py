@@ -12,8 +12,6 @@ from cloudtrail_processing.audit.unlisted import Unlisted
 from cloudtrail_processing.events.digest import DigestLogFile
 from cloudtrail_processing.integrity import DigestKey, JudgedDigest, Judgement, PublicKeys, State, judge_link
 
-_NOT_THERE = (State.NOT_FOUND, State.FORBIDDEN, State.UNREADABLE)
-
 
 @dataclass(frozen=True, slots=True)
 class Day:

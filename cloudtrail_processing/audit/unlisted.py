@@ -63,14 +63,6 @@ class Covered:
         return False
 
 
-def has_logs(listing: Listing, folder: Folder, times: TimeRange) -> bool:
-    """True when a log of these times, or of the days around them, lies where the logs of a folder lie."""
-    logs = folder.logs(LogKind.EVENTS)
-    after, last = f"{logs}{times.first:%Y/%m/%d}/", f"{logs}{times.last:%Y/%m/%d}/\U0010ffff"
-    first = next(iter(listing.objects(folder.bucket, logs, after=after)), None)
-    return first is not None and first.key <= last
-
-
 class Unlisted:
     """Looks for logs of one folder's account and region that no valid digest lists."""
 

@@ -1,7 +1,6 @@
 """What a processor receives of a record: the whole event, a model of its own, or the bytes."""
 
 from collections.abc import Callable, Sequence
-from operator import methodcaller
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,7 +14,6 @@ Read = Callable[[Sequence[bytes]], Sequence[Any]]
 _Refusal = TypeVar("_Refusal", bound=Exception)
 
 _SHOWN = 3  # places in an error text
-_is_object = methodcaller("startswith", b"{")
 
 
 def reader_of(model: object) -> Read | None:
