@@ -110,6 +110,12 @@ def _drop_rest(stream: igzip_lib.IgzipDecompressor, *, most: int) -> int:
     return dropped
 
 
+def of_log(error: CorruptLog, uri: str) -> CorruptLog:
+    """The same error with the name of the log, of a class that everybody knows: its own may be private."""
+    kind = next(it for it in (LogTooLarge, TrailingData, CorruptLog) if isinstance(error, it))
+    return kind(f"{uri}: {error}")
+
+
 class Records:
     """The raw records of one log, in the order of the file; none of them has been parsed.
 

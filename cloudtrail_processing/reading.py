@@ -14,11 +14,11 @@ from typing import BinaryIO, TextIO
 
 from cloudtrail_processing import spans
 from cloudtrail_processing.building import build
-from cloudtrail_processing.errors import CorruptLog, LogTooLarge
+from cloudtrail_processing.errors import CorruptLog
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.flow import LogObject, RejectedRecord
 from cloudtrail_processing.keys import log_object
-from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits, Records, inflate, split
+from cloudtrail_processing.logfile import DEFAULT_LIMITS, Limits, Records, inflate, of_log, split
 from cloudtrail_processing.spans import Span
 
 _PIECE = 2**20
@@ -40,8 +40,7 @@ def read_events(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[
     try:
         records = split_any(inflate(body, limits=limits))
     except CorruptLog as error:
-        kind = LogTooLarge if isinstance(error, LogTooLarge) else CorruptLog
-        raise kind(f"{log.uri}: {error}") from error
+        raise of_log(error, log.uri) from error
     return _events(records, log=log)
 
 

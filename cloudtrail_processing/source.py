@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from cloudtrail_processing.budget import Room
-from cloudtrail_processing.errors import AlteredLog, CorruptLog, LogGone, LogTooLarge, TrailingData, TransientError
+from cloudtrail_processing.errors import AlteredLog, CorruptLog, LogGone, LogTooLarge, TransientError
 from cloudtrail_processing.flow import FetchedLog, LogObject, QueueMessage
-from cloudtrail_processing.logfile import Limits, Records, inflate, split
+from cloudtrail_processing.logfile import Limits, Records, inflate, of_log, split
 from cloudtrail_processing.ports import Identifies, LogStore
 from cloudtrail_processing.progress import Progress, ProgressState
 from cloudtrail_processing.retry import in_place
@@ -19,7 +19,6 @@ _SMALL = 8 * 2**20
 """Stored bytes that every thread may hold beside the budget; CloudTrail's own logs have some thousand, or a few MB."""
 
 
-_KINDS = (LogTooLarge, TrailingData, CorruptLog)
 _SURE = 3
 """Further downloads in which a log has to come the same way to be believed corrupt without proof."""
 
@@ -129,8 +128,7 @@ class Source:
                 raise TransientError(f"{log.uri}: {error}; it was damaged on the way, as it came otherwise") from error
             if proof is not None and not isinstance(error, LogTooLarge):
                 proof.failed()
-            kind = next(it for it in _KINDS if isinstance(error, it))  # its own class may be one that nobody else knows
-            raise kind(f"{log.uri}: {error}") from error.__cause__
+            raise of_log(error, log.uri) from error.__cause__
 
     def _patiently(self, keep_going: Callable[[], None]) -> Callable[..., Any]:
         return in_place(attempts=self._attempts, seconds=self._seconds, before_attempt=keep_going, sleep=self._pause)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logtexts import TEXT, JsonValue, log_text, log_texts
 
-from cloudtrail_processing.errors import CorruptLog, LogTooLarge
+from cloudtrail_processing.errors import CorruptLog, LogTooLarge, TrailingData
 from cloudtrail_processing.logfile import Limits, Records
 from cloudtrail_processing.reading import Source, read_events, split_any
 
@@ -278,3 +278,8 @@ def test_good_records_come_before_the_error_about_bad_ones() -> None:
     with pytest.raises(CorruptLog, match=r"<bytes>: 2 of 4 records are no events, the first at index 1: ") as caught:
         next(events)
     assert "s3cret" not in str(caught.value)
+
+
+def test_bytes_behind_the_end_of_a_log_are_told_as_what_they_are() -> None:
+    with pytest.raises(TrailingData, match="<bytes>: 4 bytes after the end"):
+        read_events(gzip.compress(b'{"Records":[]}') + b"tail")
