@@ -4,7 +4,7 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from types import TracebackType
@@ -16,6 +16,7 @@ from cloudtrail_processing.aws.store import S3Store
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.keys import log_object
+from cloudtrail_processing.testing.turns import in_turn
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -44,10 +45,9 @@ class EmbeddedAws:
     state is moto's, and there is one of it per process: entering empties it, so use one at a time.
 
     Where moto (5.2) is kinder than SQS: an old receipt works as long as its message exists, also after the message was
-    received again, and a message that is not in flight can be hidden; a message may be handed to two receivers that
-    ask at the same moment; a waiting receive notices an expired visibility up to a second late; S3 events have no
-    version and no sequencer. And where it is wrong: when several messages of one FIFO group become visible again at
-    the same time, the first of them comes last. ``FakeQueue`` does all this as SQS does.
+    received again, and a message that is not in flight can be hidden; S3 events have no version and no sequencer. And
+    where it is wrong: when several messages of one FIFO group become visible again at the same time, the first of them
+    comes last. ``FakeQueue`` does all this as SQS does.
     """
 
     def __init__(self, *, region: str = "us-east-1") -> None:
@@ -219,22 +219,6 @@ class EmbeddedAws:
 _CREATED: Mapping[str, Any] = {"Events": ["s3:ObjectCreated:*"]}
 
 
-_Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
-
-
-def _conditions_in_turn(application: _Application) -> _Application:
-    """One DynamoDB request at a time: moto checks a condition and writes in two steps, and two could win at once."""
-    lock = threading.Lock()
-
-    def answer(request: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not request.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
-            return application(request, start_response)
-        with lock:
-            return application(request, start_response)
-
-    return answer
-
-
 def _serve() -> "BaseWSGIServer":
     """A server on a free port, emptied of what an earlier one in this process left behind, and silent."""
     try:
@@ -251,5 +235,5 @@ def _serve() -> "BaseWSGIServer":
             """Keep requests out of the terminal: the worker's own lines are what a reader wants."""
 
     BackendDict.reset()
-    application = _conditions_in_turn(DomainDispatcherApplication(create_backend_app))
+    application = in_turn(DomainDispatcherApplication(create_backend_app))
     return make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)
