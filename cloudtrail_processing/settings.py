@@ -56,6 +56,9 @@ class Settings(BaseSettings):
 
     # ── the work ──
     threads: int = Field(default=64, ge=1, le=512, description="how many messages are worked on at once")
+    pin_processes: bool = Field(
+        default=True, description="keep each of several processes on one core, where they fill all cores evenly"
+    )
     batch_size: int = Field(
         default=100, ge=1, le=100_000, description="how many events a processor gets at most in one call"
     )

@@ -67,6 +67,7 @@ def test_options_are_merged_key_by_key_under_the_same_precedence(
         ("pollers", "3", 3),
         ("threads", "7", 7),
         ("batch_size", "1", 1),
+        ("pin_processes", "false", False),
         ("grace_time", "1.5", 1.5),
         ("max_inflated_bytes", "4096", 4096),
         ("max_ratio", "10", 10),

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import wait
 from typing import Any
@@ -20,7 +21,7 @@ from cloudtrail_processing.parts import Processors, processors_of
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.signals import taken
 from cloudtrail_processing.supervisor.child import AFTER_REPORT, EVERY, Assignment, Setup
-from cloudtrail_processing.supervisor.cores import cores
+from cloudtrail_processing.supervisor.cores import cores, shares, usable_cores
 from cloudtrail_processing.supervisor.reports import Joined, join
 from cloudtrail_processing.supervisor.slot import Slot
 from cloudtrail_processing.worker import AFTER_GRACE
@@ -45,6 +46,7 @@ def supervise(
     copy, and calls ``start()`` on it; without, each makes those that the settings name. ``setup`` is called in each
     process (see ``Setup``), as to configure logging, and ``told`` here, with a joined report at least once a second.
 
+    Where the processes fill all cores evenly, each is kept on one (``pin_processes``), with whatever it starts itself.
     A process that dies is started again, after 1 s, doubled up to 60 s while it keeps dying. The first signal stops all
     in order; a second one kills them and ends this process at once. When this process is killed, the others stop by
     themselves. Call it under ``if __name__ == "__main__"``, because each process imports the main module.
@@ -87,7 +89,11 @@ class Supervisor:
             raise SettingsError(f"processes must be at least 1, not {processes}")
         context = multiprocessing.get_context("spawn")  # a copy of a process with threads may hold their locks for ever
         self._patience = assignment.patience
-        self._slots = [Slot(f"worker-{number + 1}", assignment, context=context) for number in range(processes)]
+        places = shares(processes, usable_cores() if assignment.settings.pin_processes else ())
+        self._slots = [
+            Slot(f"worker-{number}", replace(assignment, core=core), context=context)
+            for number, core in enumerate(places, start=1)
+        ]
         self._told = told
         self._complained = False
         self._stopping = False

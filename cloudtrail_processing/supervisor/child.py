@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -42,12 +42,17 @@ FAILED = 1
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a process is told to do. ``patience`` is in seconds: how long it may take to stop before it is killed."""
+    """What a process is told to do.
+
+    ``patience`` is in seconds: how long it may take to stop before it is killed. ``core`` is where it stays; None: it
+    may run anywhere.
+    """
 
     settings: Settings
     patience: float
     processors: Sequence[EventProcessor[Any]] | None = None
     setup: Setup | None = None
+    core: int | None = None
 
 
 def work(assignment: Assignment, pipe: "Connection[Any, Any]") -> None:
@@ -55,6 +60,7 @@ def work(assignment: Assignment, pipe: "Connection[Any, Any]") -> None:
     # Ctrl-C on a terminal reaches the whole group of processes: it is the supervisor who decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _stay(assignment.core)
     link = Link(pipe, patience=assignment.patience)
     try:
         with assignment.setup(assignment.settings) if assignment.setup else nullcontext(Parts()) as parts:
@@ -68,6 +74,13 @@ def work(assignment: Assignment, pipe: "Connection[Any, Any]") -> None:
         _end_soon(FAILED)  # a bug is printed with its traceback on the way out
         raise
     sys.exit(code)
+
+
+def _stay(core: int | None) -> None:
+    """Keep all threads of this process on one core, before there is another."""
+    if core is not None:
+        with suppress(OSError):  # it was taken away since
+            os.sched_setaffinity(0, {core})
 
 
 def _troubled(assignment: Assignment, parts: Parts, link: "Link") -> Trouble | None:

@@ -21,6 +21,7 @@ from cloudtrail_processing.parts import Parts
 from cloudtrail_processing.settings import Settings
 from cloudtrail_processing.supervisor import Joined, Setup, Supervisor, supervise
 from cloudtrail_processing.supervisor.child import Assignment
+from cloudtrail_processing.supervisor.cores import usable_cores
 from cloudtrail_processing.supervisor.slot import SILENCE, Slot
 
 SETTINGS = Settings(wait_time=0, grace_time=1)
@@ -38,10 +39,11 @@ class Running:
         told: Callable[[Joined], object] | None = None,
         processor: Callable[[str], InFolder] = InFolder,
         setup: Setup = fakes,
+        settings: Settings = SETTINGS,
     ) -> None:
         self.told: list[Joined] = []
         self.error: CloudTrailProcessingError | None = None
-        assignment = Assignment(SETTINGS, patience=patience, processors=(processor(str(folder)),), setup=setup)
+        assignment = Assignment(settings, patience=patience, processors=(processor(str(folder)),), setup=setup)
         self.supervisor = Supervisor(assignment, processes=processes, told=told or self.told.append)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -145,6 +147,17 @@ def test_a_process_that_is_told_to_stop_by_a_signal_of_its_own_stops_in_order_an
         until(lambda: len(pids(tmp_path, "started")) == 2)
         stopped = pids(tmp_path, "stopped")
     assert stopped == {pid}
+
+
+@pytest.mark.skipif(not 2 <= len(usable_cores()) <= 8, reason="nothing to choose among, or too many to fill")
+@pytest.mark.parametrize("pin", [True, False])
+def test_processes_that_fill_all_cores_stay_on_one_each_if_they_may(tmp_path: Path, *, pin: bool) -> None:
+    every = set(usable_cores())
+    with Running(tmp_path, processes=len(every), settings=Settings(wait_time=0, grace_time=1, pin_processes=pin)):
+        until(lambda: len(pids(tmp_path, "started")) == len(every))
+        places = [os.sched_getaffinity(pid) for pid in pids(tmp_path, "started")]
+    assert sorted(map(sorted, places)) == ([[core] for core in sorted(every)] if pin else [sorted(every)] * len(every))
+    assert set(usable_cores()) == every
 
 
 def test_a_process_that_does_not_report_for_long_counts_as_failing(tmp_path: Path) -> None:
