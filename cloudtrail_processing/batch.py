@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, overload
 
+import msgspec
 from typing_extensions import TypeVar
 
 from cloudtrail_processing.events import CloudTrailEvent
@@ -20,8 +21,8 @@ class EventBatch(Sequence[E], Generic[E]):
 
     They are of the processor's ``model``: ``CloudTrailEvent`` unless it has one of its own. ``first_index`` is the
     place of the first event among the log's records; filtered and rejected records leave gaps, ``indexes`` has the
-    place of each. ``next_index`` is where reading goes on after this batch. ``raws`` are the records' bytes where the
-    events do not have them.
+    place of each. ``next_index`` is where reading goes on after this batch. In ``raws`` the method ``raw`` finds the
+    bytes of events that do not have them: no copies, so that such a batch keeps its log in memory while it lives.
     """
 
     log: LogObject
@@ -29,7 +30,7 @@ class EventBatch(Sequence[E], Generic[E]):
     first_index: int
     next_index: int
     indexes: Sequence[int] = field(default=(), repr=False, compare=False)
-    raws: Sequence[bytes] = field(default=(), repr=False, compare=False)
+    raws: Sequence[bytes | msgspec.Raw] = field(default=(), repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -45,7 +46,7 @@ class EventBatch(Sequence[E], Generic[E]):
             return found.raw
         if not self.raws:
             raise ValueError("this batch was made without the bytes of its records")
-        return self.raws[place]
+        return bytes(self.raws[place])
 
     def whole(self, place: int) -> CloudTrailEvent:
         """The event at ``place`` in this batch with all its fields: for the few that a model of your own points at.

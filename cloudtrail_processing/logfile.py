@@ -157,7 +157,11 @@ class Records:
 
     def raws(self, indexes: Sequence[int]) -> Sequence[bytes]:
         """The same of several records."""
-        return list(map(bytes, map(self._raws.__getitem__, indexes)))
+        return list(map(bytes, self.views(indexes)))
+
+    def views(self, indexes: Sequence[int]) -> Sequence[bytes | msgspec.Raw]:
+        """What ``bytes`` makes the same of; these are no copies, and hold on to the inflated data while they live."""
+        return list(map(self._raws.__getitem__, indexes))
 
     @property
     def are_checked(self) -> bool:

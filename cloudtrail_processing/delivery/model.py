@@ -1,6 +1,7 @@
 """What a processor receives of a record: the whole event, a model of its own, or the bytes."""
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,11 +10,14 @@ from pydantic import BaseModel, ValidationError
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.events import CloudTrailEvent
 
-Read = Callable[[Sequence[bytes]], Sequence[Any]]
+View = bytes | msgspec.Raw
+"""The bytes of a record, copied or not."""
+Read = Callable[[Sequence[View]], Sequence[Any]]
 
 _Refusal = TypeVar("_Refusal", bound=Exception)
 
 _SHOWN = 3  # places in an error text
+_first = itemgetter(slice(1))
 
 
 def reader_of(model: object) -> Read | None:
@@ -26,27 +30,28 @@ def reader_of(model: object) -> Read | None:
     if model is bytes:
         return _checked
     if isinstance(model, type) and issubclass(model, CloudTrailEvent):
-        return lambda raws: list(map(model.from_json, raws))
+        return lambda views: list(map(model.from_json, map(bytes, views)))
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return _reading(model, model.__pydantic_validator__.validate_json, ValidationError, _told)
+        validate = model.__pydantic_validator__.validate_json
+        return _reading(model, lambda views: list(map(validate, map(bytes, views))), ValidationError, _told)
     if isinstance(model, type) and issubclass(model, msgspec.Struct):
-        return _reading(model, msgspec.json.Decoder(model).decode, msgspec.DecodeError, _told_by_msgspec)
+        decode = msgspec.json.Decoder(model).decode
+        return _reading(model, lambda views: list(map(decode, views)), msgspec.DecodeError, _told_by_msgspec)
     raise SettingsError(f"the model of a processor is a pydantic model, a msgspec struct or bytes, not {model!r:.80}")
 
 
-def _checked(raws: Sequence[bytes]) -> Sequence[bytes]:
+def _checked(views: Sequence[View]) -> Sequence[bytes]:
     """The bytes of objects: their JSON was checked when the log was split."""
-    if any(raw[:1] != b"{" for raw in raws):
+    raws = list(map(bytes, views))
+    if b"".join(map(_first, raws)) != b"{" * len(raws):
         raise ValueError("no JSON object")
     return raws
 
 
-def _reading(
-    model: type, read: Callable[[bytes], Any], refusal: type[_Refusal], told: Callable[[_Refusal], str]
-) -> Read:
-    def read_all(raws: Sequence[bytes]) -> Sequence[Any]:
+def _reading(model: type, read: Read, refusal: type[_Refusal], told: Callable[[_Refusal], str]) -> Read:
+    def read_all(views: Sequence[View]) -> Sequence[Any]:
         try:
-            return list(map(read, raws))
+            return read(views)
         except refusal as error:
             refused = told(error)
         raise ValueError(f"the model {model.__name__} does not take it: {refused}")

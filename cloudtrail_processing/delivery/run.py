@@ -11,7 +11,7 @@ from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.delivery.bookkeeping import bookkeeping
 from cloudtrail_processing.delivery.holding import Hold, Holds, KeepGoing
 from cloudtrail_processing.delivery.lane import Lane, LaneFailure
-from cloudtrail_processing.delivery.model import Read
+from cloudtrail_processing.delivery.model import Read, View
 from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.header import Header
@@ -177,23 +177,23 @@ class LaneRun:
     def _read(self, wanted: Sequence[int], read: Read, log: LogObject) -> tuple[_Items, _Refused]:
         """The records as the processor's own model, and those that it refuses."""
         found, refused = _NOTHING, _NONE_REFUSED
-        raws = self._records.raws(wanted)
+        views = self._records.views(wanted)
         with self._failing(f"the model of processor {self._lane.name}"):
             try:
-                found = _Items(wanted, read(raws))
+                found = _Items(wanted, read(views))
             except ValueError:
-                found, refused = self._read_each(zip(wanted, raws, strict=True), read, log)
+                found, refused = self._read_each(zip(wanted, views, strict=True), read, log)
         return found, refused
 
-    def _read_each(self, records: Iterable[tuple[int, bytes]], read: Read, log: LogObject) -> tuple[_Items, _Refused]:
+    def _read_each(self, records: Iterable[tuple[int, View]], read: Read, log: LogObject) -> tuple[_Items, _Refused]:
         found: dict[int, Any] = {}
         refused: dict[int, RejectedRecord] = {}
-        for index, raw in records:
+        for index, view in records:
             try:
-                found[index] = read((raw,))[0]
+                found[index] = read((view,))[0]
             except ValueError as error:
                 place, reason = self._records.index_of(index), f"processor {self._lane.name}: {error}"
-                refused[index] = RejectedRecord(log=log, index=place, raw=raw, error=reason)
+                refused[index] = RejectedRecord(log=log, index=place, raw=bytes(view), error=reason)
         return _of(tuple(found), found), refused
 
     def has_batch(self, *, last: bool) -> bool:
@@ -218,7 +218,7 @@ class LaneRun:
 
     def _batch(self, log: LogObject, fresh: _Items, *, first: int, after: int) -> EventBatch[Any]:
         has_bytes = isinstance(fresh.items[0], CloudTrailEvent | bytes)
-        raws = () if has_bytes else tuple(self._records.raws(fresh.indexes))
+        raws = () if has_bytes else self._records.views(fresh.indexes)
         places = self._records.indexes_of(fresh.indexes)
         return EventBatch(log, tuple(fresh.items), first_index=first, next_index=after, indexes=places, raws=raws)
 

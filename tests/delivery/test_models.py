@@ -1,6 +1,7 @@
 """A processor receives what it asks for: whole events, a model of its own, or bytes; and pays for nothing else."""
 
 import json
+import pickle
 import re
 from typing import Any
 
@@ -167,7 +168,7 @@ def test_a_filter_that_needs_the_event_gets_it_whatever_the_model(model: Any) ->
     assert taking.batches[0].whole(0).event_name == "B"
 
 
-@pytest.mark.parametrize("model", [CloudTrailEvent, Call, bytes])
+@pytest.mark.parametrize("model", [CloudTrailEvent, Call, Struct, bytes])
 def test_a_batch_leads_back_to_the_records(model: Any) -> None:
     taking, records = Taking(model, wants=~Where(event_name="A")), calls("A", "B", "A", "C")
     deliver(records, taking)
@@ -176,6 +177,16 @@ def test_a_batch_leads_back_to_the_records(model: Any) -> None:
     assert [batch.raw(place) for place in range(2)] == [records.raw(1), records.raw(3)]
     whole = batch.whole(-1)
     assert (whole.event_name, whole.metadata.index, whole.metadata.log) == ("C", 3, LOG)
+
+
+@pytest.mark.parametrize("model", [CloudTrailEvent, Call, Struct, bytes])
+def test_a_batch_can_be_sent_to_another_process_with_its_bytes(model: Any) -> None:
+    taking, records = Taking(model), calls("A", "B")
+    deliver(records, taking)
+    sent = pickle.loads(pickle.dumps(taking.batches[0]))
+    assert sent == taking.batches[0]
+    assert [type(sent.raw(place)) for place in range(2)] == [bytes, bytes]
+    assert [sent.raw(place) for place in range(2)] == list(records)
 
 
 def test_a_batch_made_by_hand_has_no_bytes_to_lead_back_to() -> None:
