@@ -119,14 +119,15 @@ def test_a_wrong_type_at_any_path_is_named_kept_and_costs_no_neighbour(kind: typ
         assert event.anomalies == tuple(map(wire_path, odd)), path
         assert event.to_dict() == changed
         for place in odd:
-            _same(at(event, place), at(changed, place))
+            assert typed(at(event, place)) == typed(at(changed, place)), place
         for other, _ in places:
             if other[: len(path)] != path and path[: len(other)] != other:
-                _same(at(event, other), at(before, other))
+                assert typed(at(event, other)) == typed(at(before, other)), other
 
 
-def _same(found: Any, expected: Any) -> None:
-    assert (type(found), found) == (type(expected), expected)
+def typed(value: Any) -> tuple[type, Any]:
+    """The value with its type, as True is no 1 and 1 no 1.0."""
+    return type(value), value
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,7 +137,7 @@ def test_null_at_any_path_means_absent(kind: type[CloudTrailEvent]) -> None:
         event = kind.from_dict(planted(record, path, None))
         if isinstance(path[-1], str):
             absent = event.from_dict(dropped(record, path))
-            _same(at(event, path), at(absent, path))
+            assert typed(at(event, path)) == typed(at(absent, path)), path
 
 
 def dropped(record: dict[str, Any], path: Path) -> dict[str, Any]:
