@@ -116,6 +116,10 @@ def of_log(error: CorruptLog, uri: str) -> CorruptLog:
     return kind(f"{uri}: {error}")
 
 
+View = bytes | msgspec.Raw
+"""The bytes of a record, copied or not."""
+
+
 class Records:
     """The raw records of one log, in the order of the file; none of them has been parsed.
 
@@ -126,7 +130,7 @@ class Records:
 
     def __init__(
         self,
-        raws: Sequence[bytes | msgspec.Raw],
+        raws: Sequence[View],
         start_of: Callable[[int], int | None],
         indexes: Sequence[int] | None = None,
         *,
@@ -159,7 +163,7 @@ class Records:
         """The same of several records."""
         return list(map(bytes, self.views(indexes)))
 
-    def views(self, indexes: Sequence[int]) -> Sequence[bytes | msgspec.Raw]:
+    def views(self, indexes: Sequence[int]) -> Sequence[View]:
         """What ``bytes`` makes the same of; these are no copies, and hold on to the inflated data while they live."""
         return list(map(self._raws.__getitem__, indexes))
 

@@ -65,7 +65,7 @@ class Trail:
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def settings(self, **values: Any) -> Settings:
-        chosen = {"pollers": 2, "threads": 4, "wait_time": 1, "grace_time": 5, "batch_size": 1, **values}
+        chosen = {"threads": 4, "wait_time": 1, "grace_time": 5, "batch_size": 1, **values}
         return Settings.load(queue_url=self.url, **chosen)
 
     @asynccontextmanager

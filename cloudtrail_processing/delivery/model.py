@@ -9,9 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.events import CloudTrailEvent
+from cloudtrail_processing.logfile import View
 
-View = bytes | msgspec.Raw
-"""The bytes of a record, copied or not."""
 Read = Callable[[Sequence[View]], Sequence[Any]]
 
 _Refusal = TypeVar("_Refusal", bound=Exception)

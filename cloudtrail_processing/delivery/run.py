@@ -11,12 +11,12 @@ from cloudtrail_processing.batch import EventBatch
 from cloudtrail_processing.delivery.bookkeeping import bookkeeping
 from cloudtrail_processing.delivery.holding import Hold, Holds, KeepGoing
 from cloudtrail_processing.delivery.lane import Lane, LaneFailure
-from cloudtrail_processing.delivery.model import Read, View
+from cloudtrail_processing.delivery.model import Read
 from cloudtrail_processing.errors import CloudTrailProcessingError
 from cloudtrail_processing.events import CloudTrailEvent
 from cloudtrail_processing.filters.header import Header
 from cloudtrail_processing.flow import LogObject, RejectedRecord
-from cloudtrail_processing.logfile import Records
+from cloudtrail_processing.logfile import Records, View
 from cloudtrail_processing.retry import napping
 from cloudtrail_processing.usercode import OURS, UserCode, guarded
 

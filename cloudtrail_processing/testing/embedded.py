@@ -16,7 +16,7 @@ from cloudtrail_processing.aws.store import S3Store
 from cloudtrail_processing.errors import SettingsError
 from cloudtrail_processing.flow import LogObject
 from cloudtrail_processing.keys import log_object
-from cloudtrail_processing.testing.turns import in_turn
+from cloudtrail_processing.testing.onestep import in_one_step
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -235,5 +235,5 @@ def _serve() -> "BaseWSGIServer":
             """Keep requests out of the terminal: the worker's own lines are what a reader wants."""
 
     BackendDict.reset()
-    application = in_turn(DomainDispatcherApplication(create_backend_app))
+    application = in_one_step(DomainDispatcherApplication(create_backend_app))
     return make_server("127.0.0.1", 0, application, threaded=True, request_handler=Silent)

@@ -1,4 +1,4 @@
-"""Requests to moto's server that must take turns, because moto looks and acts in two steps and AWS in one."""
+"""Moto's server with its two steps, a look and then an act, made the one step that they are in AWS."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ class _Answer:
         return [self.body]
 
 
-def in_turn(application: Application) -> Application:
+def in_one_step(application: Application) -> Application:
     """The same server, in which no two DynamoDB conditions hold at once and no message goes to two receivers.
 
     A receive that waits is made of many that do not, so that no receiver keeps the others from their turn. One that

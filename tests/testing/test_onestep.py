@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cloudtrail_processing.testing import EmbeddedAws
-from cloudtrail_processing.testing.turns import Request, in_turn
+from cloudtrail_processing.testing.onestep import Request, in_one_step
 
 RECEIVE = "AmazonSQS.ReceiveMessage"
 
@@ -48,7 +48,7 @@ def ask(application: Any, target: str, body: bytes = b'{"WaitTimeSeconds": 20}')
 )
 def test_only_requests_that_look_before_they_act_take_turns(target: str, *, met: bool) -> None:
     server = TwoSteps()
-    application = in_turn(server)
+    application = in_one_step(server)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: ask(application, target), range(12)))
     assert len(server.asked) == 12
@@ -57,7 +57,7 @@ def test_only_requests_that_look_before_they_act_take_turns(target: str, *, met:
 
 def test_a_receive_that_waits_looks_until_there_is_a_message_and_tells_the_servers_answer() -> None:
     server = TwoSteps(b"{}", b"{}", b'{"Messages":["one"]}')
-    answer = ask(in_turn(server), RECEIVE, b'{"QueueUrl": "q", "WaitTimeSeconds": 20}')
+    answer = ask(in_one_step(server), RECEIVE, b'{"QueueUrl": "q", "WaitTimeSeconds": 20}')
     assert answer == (["200 OK", [("x-amzn-requestid", "1")]], b'{"Messages":["one"]}')
     assert [json.loads(body) for body in server.asked] == [{"QueueUrl": "q", "WaitTimeSeconds": 0}] * 3
 
@@ -65,7 +65,7 @@ def test_a_receive_that_waits_looks_until_there_is_a_message_and_tells_the_serve
 @pytest.mark.parametrize("body", [b'{"WaitTimeSeconds": 0}', b'{"QueueUrl": "q"}'])
 def test_a_receive_that_names_no_wait_is_asked_once(body: bytes) -> None:
     server = TwoSteps(b"{}", b"{}")
-    assert ask(in_turn(server), RECEIVE, body)[1] == b"{}"
+    assert ask(in_one_step(server), RECEIVE, body)[1] == b"{}"
     assert len(server.asked) == 1
 
 
