@@ -1,9 +1,10 @@
 """How fast it is, beside others at the same job: ``python -m benchmarks`` measures, and draws what it found.
 
 **How to run.** ``pip install -e '.[bench]'``, then ``python -m benchmarks``: every peer on every workload, five times
-in alternating order, some 40 minutes on two cores that have nothing else to do. ``--workload``, ``--peer``,
+in alternating order, some 70 minutes on two cores that have nothing else to do. ``--workload``, ``--peer``,
 ``--runs`` and ``--quick`` measure less; ``python -m benchmarks report`` draws tables and plots from what was measured
-before. The Java peer needs a JDK and Maven; where they are missing it is left out, and a line says so.
+before, and ``python -m benchmarks profile`` tells where the time goes. The Java peer needs a JDK and Maven; where they
+are missing it is left out, and a line says so.
 
 **What is measured.** A queue with as many messages as take some seconds; each names one log in S3; every event goes
 to a callback that reads five fields of it and counts. SQS and S3 are simulated by one process (``benchmarks.aws``)

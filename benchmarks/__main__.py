@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.aws.ceiling import measured
 from benchmarks.aws.running import running
+from benchmarks.speed.alone import MODELS, alone, sampled
 from benchmarks.speed.figures import Run, Runs
 from benchmarks.speed.limit import NAME as LIMIT
 from benchmarks.speed.limit import measure_limit
@@ -19,12 +20,14 @@ from benchmarks.speed.machine import machine
 from benchmarks.speed.measuring import Failed, measure
 from benchmarks.speed.peers import PEERS, prepare, unavailable
 from benchmarks.speed.plots import draw
-from benchmarks.speed.scaling import by_depth, by_events, by_processes, by_proof
+from benchmarks.speed.scaling import SIDES, by_depth, by_events, by_processes, side_by_side
 from benchmarks.speed.starting import first_events, import_times
 from benchmarks.speed.tables import page
 from benchmarks.speed.workloads import WORKLOADS, Workload, logs_of
+from cloudtrail_processing.tuning import tune
 
 RESULTS: Final = Path(__file__).parent / "results"
+_TOLD: Final = 30  # lines of a profile
 _QUICK: Final = 20  # times fewer logs
 
 app = typer.Typer(add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False)
@@ -64,7 +67,10 @@ def main(
         _keep(kept, import_times(runs), "import", total=None)
         _keep(kept, first_events(runs), "first event", total=None)
         _keep(kept, by_processes(1 if quick else runs), "processes", total=None)
-        _keep(kept, by_proof(1 if quick else runs), "proof", total=None)
+        for series in SIDES:
+            _keep(kept, side_by_side(series, 1 if quick else runs), series, total=None)
+        tune()
+        _keep(kept, alone(1 if quick else runs), "memory", total=None)
         _keep(kept, by_events((10**3, 10**4)) if quick else by_events(), "events", total=None)
         _keep(kept, by_depth((10, 10**2)) if quick else by_depth(), "depth", total=None)
     (out / "ceiling.json").write_text(json.dumps(measured(), indent=2))
@@ -86,6 +92,18 @@ def report(out: Out = RESULTS) -> None:
     (out / "README.md").write_text(text)
     draw(kept, out)
     console.print(Markdown(text))
+
+
+@app.command()
+def profile(
+    model: Annotated[str, typer.Argument(help=f"one of {', '.join(MODELS)}")] = "large",
+    rounds: Annotated[int, typer.Option(min=1, help="how often the eight large logs are worked through")] = 40,
+) -> None:
+    """Tell where the processor's time goes in one process that works through logs in memory."""
+    _chosen([model], MODELS)
+    tune()
+    for name, share in list(sampled(model, rounds=rounds).items())[:_TOLD]:
+        console.print(f"{share:6.1%}  {name}", markup=False, highlight=False)
 
 
 def _chosen(named: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:

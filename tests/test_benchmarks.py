@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +14,11 @@ from typer.testing import CliRunner
 from benchmarks.__main__ import app
 from benchmarks.aws.running import Aws, running
 from benchmarks.peers import java
+from benchmarks.speed.alone import MODELS, alone, sampled
 from benchmarks.speed.figures import Run, Runs, Spread
 from benchmarks.speed.limit import measure_limit
 from benchmarks.speed.measuring import Failed, measure
-from benchmarks.speed.peers import OURS_PROVEN, PEERS, Peer
+from benchmarks.speed.peers import OURS_ANYWHERE, OURS_PROVEN, PEERS, Peer
 from benchmarks.speed.tables import page
 from benchmarks.speed.targets import targets
 from benchmarks.speed.workloads import WORKLOADS, Logs, Truth, Workload, logs_of
@@ -53,8 +55,11 @@ def test_every_peer_in_python_does_the_whole_job(
     assert run.first_event is not None
 
 
-def test_this_library_does_the_whole_job_when_it_proves_logs(aws: Aws, logs_of_all: dict[str, Logs]) -> None:
-    run = measure(OURS_PROVEN, WORKLOADS["large"], logs_of_all["large"], aws, count=LOGS, warm=2, processes=1)
+@pytest.mark.parametrize("peer", [OURS_PROVEN, OURS_ANYWHERE], ids=lambda peer: peer.name)
+def test_this_library_does_the_whole_job_with_other_settings(
+    aws: Aws, logs_of_all: dict[str, Logs], peer: Peer
+) -> None:
+    run = measure(peer, WORKLOADS["large"], logs_of_all["large"], aws, count=LOGS, warm=2, processes=1)
     assert run.events == LOGS * RECORDS
 
 
@@ -89,6 +94,20 @@ def test_the_limit_does_every_log(logs_of_all: dict[str, Logs]) -> None:
     run = measure_limit(WORKLOADS["large"], logs_of_all["large"], count=3, processes=2)
     assert run.events == 3 * RECORDS
     assert run.cpu > 0
+
+
+def test_one_process_alone_does_every_log_for_every_model(logs_of_all: dict[str, Logs]) -> None:
+    cores = os.sched_getaffinity(0)
+    done = list(alone(2, logs_of_all["large"]))
+    assert [run.peer for run in done] == ["limit", *MODELS] * 2
+    assert {run.events for run in done} == {2 * RECORDS}
+    assert os.sched_getaffinity(0) == cores
+
+
+def test_a_profile_tells_which_functions_take_the_time(logs_of_all: dict[str, Logs]) -> None:
+    shares = sampled("large", rounds=20, logs=logs_of_all["large"])
+    assert sum(shares.values()) == pytest.approx(1)
+    assert any(name.startswith("heads_of:") for name in shares)
 
 
 # ── telling ──

@@ -127,6 +127,7 @@ def main() -> None:
         endpoint_url=os.environ["BENCH_ENDPOINT"],
         wait_time=1,
         verify=os.environ.get("BENCH_VERIFY", "off"),  # type: ignore[arg-type]
+        pin_processes=os.environ.get("BENCH_PIN") != "false",
     )
     setup = with_ledger if settings.verify != "off" else None
     wanted = os.environ.get("BENCH_MODEL") or os.environ["BENCH_WORKLOAD"]

@@ -54,6 +54,7 @@ _LONG = {"": 600, "typical": 5000, "tiny": 8000}
 _SHORT = {"": 150, "typical": 300, "tiny": 300}
 OURS = Peer("ours", "this library", _python("ours"))
 OURS_PROVEN = Peer("ours-report", "this library, verify=report", _python("ours"), {"BENCH_VERIFY": "report"})
+OURS_ANYWHERE = Peer("ours-anywhere", "this library, pin_processes=false", _python("ours"), {"BENCH_PIN": "false"})
 PEERS: Mapping[str, Peer] = {
     it.name: it
     for it in (

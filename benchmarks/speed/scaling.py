@@ -6,12 +6,14 @@ from typing import Final
 from benchmarks.aws.running import running
 from benchmarks.speed.figures import Run
 from benchmarks.speed.measuring import measure
-from benchmarks.speed.peers import OURS, OURS_PROVEN
+from benchmarks.speed.peers import OURS, OURS_ANYWHERE, OURS_PROVEN
 from benchmarks.speed.workloads import WORKLOADS, Workload, logs_of
 
 EVENTS: Final = (10**3, 10**5, 10**7)
 DEPTHS: Final = (10, 10**2, 10**3, 10**4, 10**5)
 PROCESSES: Final = (1, 2)
+SIDES: Final = {"proof": OURS_PROVEN, "cores": OURS_ANYWHERE}
+"""What is set beside this library as it is by itself, by the name of the series."""
 _RATE_FOR_LOGS: Final = 60
 
 
@@ -27,15 +29,15 @@ def by_processes(runs: int) -> Iterator[Run]:
                     yield run.named("processes")
 
 
-def by_proof(runs: int) -> Iterator[Run]:
-    """The same logs without and with ``verify=report``, in turn."""
+def side_by_side(series: str, runs: int) -> Iterator[Run]:
+    """The same logs as by default and with the other setting, in turn."""
     for name in ("large", "typical"):
         workload = WORKLOADS[name]
         logs = logs_of(workload)
         with running(logs.folder) as aws:
             for _ in range(runs):
-                for peer in (OURS, OURS_PROVEN):
-                    yield measure(peer, workload, logs, aws, count=workload.logs).named("proof")
+                for peer in (OURS, SIDES[series]):
+                    yield measure(peer, workload, logs, aws, count=workload.logs).named(series)
 
 
 def by_events(counts: tuple[int, ...] = EVENTS) -> Iterator[Run]:

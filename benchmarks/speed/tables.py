@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from benchmarks.speed.alone import MODELS
+from benchmarks.speed.alone import SERIES as MEMORY
 from benchmarks.speed.figures import Run, Runs, Spread
 from benchmarks.speed.limit import NAME as LIMIT
-from benchmarks.speed.peers import PEERS
+from benchmarks.speed.peers import OURS, PEERS
+from benchmarks.speed.scaling import SIDES
 from benchmarks.speed.starting import IMPORTS
 from benchmarks.speed.targets import middle, targets
 from benchmarks.speed.workloads import WORKLOADS
@@ -34,6 +37,8 @@ def page(runs: Runs, *, machine: str, ceiling: dict[str, dict[str, float]] | Non
         "## Scaling\n",
         "![scaling](scaling.png)\n",
         _scaling(runs),
+        _sides(runs),
+        _alone(runs),
         "## Start\n",
         _start(runs),
     ]
@@ -123,6 +128,38 @@ def _medians(runs: Sequence[Run]) -> Iterator[Run]:
         alike.setdefault((run.workload, run.processes, run.logs), []).append(run)
     for several in alike.values():
         yield sorted(several, key=lambda run: run.rate)[len(several) // 2]
+
+
+def _sides(runs: Runs) -> str:
+    rows = [
+        (
+            f"{workload}: {peer.title}",
+            _told(of, lambda run: run.rate, "{:,.0f}"),
+            _told(of, lambda run: run.cost, "{:.1f}"),
+        )
+        for series, other in SIDES.items()
+        for workload in ("large", "typical")
+        for peer in (OURS, other)
+        if (of := runs.of(series, workload=workload, peer=peer.name))
+    ]
+    return (
+        "## Settings beside each other\n\n" + table(("", "events/s", "CPU s per million events"), rows) if rows else ""
+    )
+
+
+def _alone(runs: Runs) -> str:
+    least = middle(runs.of(MEMORY, peer=LIMIT), lambda run: run.cost)
+    rows = [
+        (
+            name,
+            _told(of, lambda run: run.cost, "{:.2f}"),
+            _told(of, lambda run: least and run.cost and least / run.cost, "{:.0%}", spread=False),
+        )
+        for name in (LIMIT, *MODELS)
+        if (of := runs.of(MEMORY, peer=name))
+    ]
+    text = "## One process, large logs in memory\n\nWhere its time goes: `python -m benchmarks profile`.\n\n"
+    return text + table(("", "CPU s per million events", "share of the limit"), rows) if rows else ""
 
 
 def _start(runs: Runs) -> str:
