@@ -105,9 +105,9 @@ def test_one_process_alone_does_every_log_for_every_model(logs_of_all: dict[str,
 
 
 def test_a_profile_tells_which_functions_take_the_time(logs_of_all: dict[str, Logs]) -> None:
-    shares = sampled("large", rounds=20, logs=logs_of_all["large"])
+    shares = sampled("large", rounds=60, logs=logs_of_all["large"])
     assert sum(shares.values()) == pytest.approx(1)
-    assert any(name.startswith("heads_of:") for name in shares)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
 
 
 # ── telling ──

@@ -48,7 +48,7 @@ def sampled(model: str, *, rounds: int, logs: Logs | None = None) -> Mapping[str
 
     def look(_number: int, frame: FrameType | None) -> None:
         if frame is not None:
-            seen[f"{frame.f_code.co_qualname}:{frame.f_lineno}"] += 1
+            seen[frame.f_code.co_qualname] += 1
 
     job()
     before = signal.signal(signal.SIGPROF, look)

@@ -20,9 +20,9 @@ def cores(quota: Path = _QUOTA) -> int:
 def shares(processes: int, usable: Sequence[int]) -> Sequence[int | None]:
     """The core of each of so many processes, when these fill the ``usable`` cores evenly.
 
-    A thread that wakes on another core finds nothing of its log there: kept on one, a process takes a tenth less time
-    for large logs, and a sixth less for small ones. None for all where cores would be left over, or be shared
-    unevenly: that is for the scheduler to balance.
+    A thread that wakes on another core finds nothing of its log there: kept on one, a process takes a sixth less
+    processor time for logs of typical size, and a little less for large ones (``python -m benchmarks``). None for all
+    where cores would be left over, or be shared unevenly: that is for the scheduler to balance.
     """
     if not usable or processes % len(usable):
         return [None] * processes
